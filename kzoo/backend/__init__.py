@@ -1,0 +1,84 @@
+"""The one seam between kzoo and the backends of Keras.
+
+`kzoo/backend/jax.py`, `torch.py` and `tensorflow.py` define the same function names; this package hands out
+those of the backend that Keras runs on. Importing it is cheap and imports no Keras: the chosen module loads at
+the first use of one of its functions.
+"""
+
+import importlib
+import importlib.util
+import json
+import os
+import sys
+from pathlib import Path
+
+from kzoo.errors import BackendUnavailable
+
+# In the order of preference when nothing else decides.
+NAMES = ("jax", "torch", "tensorflow")
+FUNCTIONS = ("value_and_grad", "conv2d", "max_pool2d", "random_bits", "devices", "thread_count")
+
+__all__ = ["NAMES", "choose", "installed", "name", *FUNCTIONS]
+
+
+def installed() -> list[str]:
+    """The backends that are installed here, found without importing them."""
+    return [candidate for candidate in NAMES if importlib.util.find_spec(candidate) is not None]
+
+
+def choose() -> str | None:
+    """The backend that Keras is to run on, or None where none is installed.
+
+    The first of: Keras where it is already imported; the variable `KERAS_BACKEND`; a user's own `keras.json`
+    that names another backend than Keras's default and is installed; the first installed of `NAMES`.
+
+    Keras writes `keras.json` with its default "tensorflow" on first import, so that value is no proof of intent.
+    """
+    if "keras" in sys.modules and hasattr(sys.modules["keras"], "config"):
+        return sys.modules["keras"].config.backend()
+    if os.environ.get("KERAS_BACKEND"):
+        return os.environ["KERAS_BACKEND"]
+    here = installed()
+    home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
+    try:
+        wanted = json.loads((home / "keras.json").read_text()).get("backend")
+    except (OSError, ValueError, AttributeError):
+        wanted = None
+    if wanted != "tensorflow" and wanted in here:
+        return wanted
+    return here[0] if here else None
+
+
+def name() -> str:
+    """The name of the backend in use.
+
+    Raises:
+        BackendUnavailable: if no backend is installed, or the chosen one is not, or kzoo does not know it.
+    """
+    chosen = choose()
+    if chosen is None:
+        raise BackendUnavailable(
+            f"No backend of Keras is installed; kzoo needs one of {', '.join(NAMES)}.\n"
+            'To install one, type:  pip install "kzoo[jax]"'
+        )
+    if chosen not in NAMES:
+        raise BackendUnavailable(
+            f"Keras is set to the backend {chosen!r}; kzoo runs on {', '.join(NAMES)}.\n"
+            f"Choose one, for example:  export KERAS_BACKEND={(installed() or NAMES)[0]}"
+        )
+    if importlib.util.find_spec(chosen) is None:
+        others = installed()
+        remedy = f"\nor use what is here:  export KERAS_BACKEND={others[0]}" if others else ""
+        raise BackendUnavailable(
+            f"The backend {chosen!r} was chosen and is not installed.\n"
+            f'To install it, type:  pip install "kzoo[{chosen}]"{remedy}'
+        )
+    return chosen
+
+
+def __getattr__(attribute: str):
+    if attribute not in FUNCTIONS:
+        raise AttributeError(f"module 'kzoo.backend' has no attribute {attribute!r}")
+    value = getattr(importlib.import_module(f"kzoo.backend.{name()}"), attribute)
+    globals()[attribute] = value
+    return value
