@@ -4,6 +4,8 @@ Each message says what happened, what was expected, and what to type next. The c
 message alone, without a traceback, and leaves with exit code 2.
 """
 
+import difflib
+
 
 class KzooError(Exception):
     """The base of every error that a user can mend."""
@@ -26,3 +28,9 @@ class UnknownName(KzooError, KeyError):
 
     # KeyError would print the repr of the message, quotes and escapes included.
     __str__ = Exception.__str__
+
+
+def did_you_mean(name: str, known) -> str:
+    """A sentence " Did you mean 'x'?" where a known name is near, else nothing."""
+    near = difflib.get_close_matches(str(name), list(known), n=1, cutoff=0.5)
+    return f" Did you mean {near[0]!r}?" if near else ""

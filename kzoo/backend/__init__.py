@@ -49,6 +49,15 @@ def choose() -> str | None:
     return here[0] if here else None
 
 
+def prepare() -> None:
+    """Tells Keras, before it is imported, which backend to run on; without it Keras takes tensorflow."""
+    chosen = choose()
+    if chosen:
+        os.environ["KERAS_BACKEND"] = chosen
+    # TensorFlow greets every process with lines on oneDNN and missing GPUs; warnings and errors still show.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+
 def name() -> str:
     """The name of the backend in use.
 

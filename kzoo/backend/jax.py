@@ -1,0 +1,246 @@
+"""The backend functions on JAX; the files beside this one define the same names, documented alike."""
+
+import functools
+import os
+
+import jax
+import jax.numpy as jnp
+import keras
+from jax import lax
+from jax.extend.random import threefry_2x32
+
+
+class _RecordingScope(keras.StatelessScope):
+    """A stateless scope that starts from the scope around it and remembers the variables that are written."""
+
+    def __init__(self, state_mapping):
+        # Losses are collected here, so that add_loss() leaves no tracer behind on a layer.
+        super().__init__(state_mapping, collect_losses=True)
+        self.written = {}
+
+    def __enter__(self):
+        super().__enter__()
+        if self.original_scope is not None:
+            self.state_mapping = {**self.original_scope.state_mapping, **self.state_mapping}
+        return self
+
+    def add_update(self, update):
+        super().add_update(update)
+        self.written[id(update[0])] = update[0]
+
+
+def value_and_grad(fn, variables):
+    """The scalar `fn()` and its gradients with respect to Keras variables.
+
+    Every side effect of `fn` on any Keras variable (batch-normalisation statistics, seed generators,
+    metrics) stands after the call, as if `fn()` had been called plainly. A variable that the loss does not
+    depend on gets a gradient of zeros on every backend, and gradients are dense tensors. A variable is
+    differentiated whether or not it is `trainable`: the caller lists what it wants. No gradient of any other
+    variable is touched.
+
+    Args:
+        fn: a function of no arguments that returns a scalar tensor. The layers it calls must be built.
+        variables: a list of Keras variables.
+
+    Returns:
+        The loss, cut from the graph, and a list of gradients, one for each of `variables`.
+    """
+    written = {}
+
+    def pure(values):
+        with _RecordingScope(list(zip(variables, values, strict=True))) as scope:
+            loss = fn()
+        written.update(scope.written)
+        # Every write leaves through the auxiliary output: a tracer kept by other means would leak.
+        return loss, {key: scope.state_mapping[key] for key in scope.written}
+
+    values = [variable.value for variable in variables]
+    (loss, updates), gradients = jax.value_and_grad(pure, has_aux=True)(values)
+    for key, value in updates.items():
+        # In an ambient stateless scope this writes to that scope, else to the variable itself.
+        written[key].assign(value)
+    return loss, gradients
+
+
+# The patches of one chunk of the batch, in bytes for each thread: about what stays in a core's cache. Larger
+# chunks spill, and above 32 MB the C library maps and faults in fresh pages at every call; smaller ones cost
+# more steps of the loop.
+_CHUNK_BYTES_PER_THREAD = 2**21
+
+
+def conv2d(x, kernel, strides=1, padding="valid", data_format=None, dilation=1, groups=1):
+    """2D convolution (cross-correlation, as in Keras): the same numbers as `keras.ops.conv`, up to rounding.
+
+    Args:
+        x: images, (b, h, w, c), or (b, c, h, w) if `data_format` is "channels_first".
+        kernel: weights, (kernel h, kernel w, c / groups, filters).
+        strides: an int or a pair.
+        padding: "valid" or "same".
+        data_format: "channels_last", "channels_first", or None for Keras's own setting.
+        dilation: an int or a pair, the step between the taps of the kernel.
+        groups: the number of groups of channels, each convolved with its own share of the filters.
+
+    Returns:
+        (b, h', w', filters), or (b, filters, h', w') if `data_format` is "channels_first".
+    """
+    # XLA's own convolution is kept on accelerators, which have kernels for it, and for all that the form
+    # below is not made for. A size that is unknown while Keras infers shapes is not an int.
+    on_patches = (
+        jax.default_backend() == "cpu"
+        and not keras.utils.is_keras_tensor(x)
+        and keras.backend.standardize_dtype(kernel.dtype) == "float32"
+        and len(x.shape) == 4
+        and all(isinstance(size, int) for size in x.shape)
+        and (data_format or keras.config.image_data_format()) == "channels_last"
+        and x.shape[-1] == kernel.shape[-2]
+    )
+    if on_patches:
+        strides, dilation = _pair(strides), _pair(dilation)
+        pads = lax.padtype_to_pads(
+            x.shape[1:3],
+            [(taps - 1) * gap + 1 for taps, gap in zip(kernel.shape[:2], dilation, strict=True)],
+            strides,
+            padding.upper(),
+        )
+        x = keras.ops.convert_to_tensor(x, dtype="float32")
+        kernel = keras.ops.convert_to_tensor(kernel)
+        return _conv2d_on_patches(x, kernel, strides, pads, dilation)
+    return keras.ops.conv(x, kernel, strides, padding, data_format, dilation)
+
+
+def _pair(value):
+    return (value, value) if isinstance(value, int) else tuple(value)
+
+
+def _conv2d_on_patches(x, kernel, strides, pads, dilation):
+    """Convolution as one matrix product: the taps' shifted images side by side, times the kernel as a matrix.
+
+    The batch goes through in chunks whose patches fit the cache. The backward pass lays the patches of a
+    chunk out again and never stores those of the batch, which are (kernel h * kernel w) times the input.
+    """
+    kernel_h, kernel_w, channels, filters = kernel.shape
+    matrix = kernel.reshape(-1, filters)
+    x = lax.pad(x, jnp.zeros((), x.dtype), ((0, 0, 0), (*pads[0], 0), (*pads[1], 0), (0, 0, 0)))
+    batch, height, width, _ = x.shape
+    out_h = (height - (kernel_h - 1) * dilation[0] - 1) // strides[0] + 1
+    out_w = (width - (kernel_w - 1) * dilation[1] - 1) // strides[1] + 1
+
+    def convolve(images):
+        count = images.shape[0]
+        taps = [
+            lax.slice(
+                images,
+                (0, top, left, 0),
+                (count, top + (out_h - 1) * strides[0] + 1, left + (out_w - 1) * strides[1] + 1, channels),
+                (1, *strides, 1),
+            )
+            for top in range(0, kernel_h * dilation[0], dilation[0])
+            for left in range(0, kernel_w * dilation[1], dilation[1])
+        ]
+        patches = jnp.concatenate(taps, axis=-1)  # (b, h', w', kernel h * kernel w * c)
+        return lax.dot_general(patches, matrix, (((3,), (0,)), ((), ())))
+
+    patch_bytes = 4 * out_h * out_w * matrix.shape[0]
+    chunk = max(1, _CHUNK_BYTES_PER_THREAD * thread_count() // patch_bytes)
+    if chunk >= batch:
+        return jax.checkpoint(convolve)(x)
+    # As few chunks as that allows, of equal size; the rest, fewer images than there are chunks, goes alone.
+    chunk = batch // -(-batch // chunk)
+    whole = batch - batch % chunk
+    chunks = x[:whole].reshape(-1, chunk, height, width, channels)
+    # Inside a loop XLA cannot merge the recomputation with the first pass: no barrier against it is needed.
+    y = lax.map(jax.checkpoint(convolve, prevent_cse=False), chunks).reshape(whole, out_h, out_w, filters)
+    return y if whole == batch else jnp.concatenate([y, convolve(x[whole:])])
+
+
+def max_pool2d(x, pool_size=2, strides=None, padding="valid", data_format=None):
+    """2D max-pooling: the same numbers as `keras.ops.max_pool`.
+
+    Args:
+        x: images, (b, h, w, c), or (b, c, h, w) if `data_format` is "channels_first".
+        pool_size: an int or a pair, the window.
+        strides: an int or a pair; None for the window itself.
+        padding: "valid" (a last row or column that fills no window is dropped) or "same".
+        data_format: "channels_last", "channels_first", or None for Keras's own setting.
+
+    Returns:
+        The maximum of each window, in the layout of `x`.
+    """
+    pool_size = _pair(pool_size)
+    # XLA's reduce-window, and the scatter that is its gradient, are slow on a CPU; windows that do not
+    # overlap need neither. The conditions read as in conv2d.
+    in_blocks = (
+        jax.default_backend() == "cpu"
+        and not keras.utils.is_keras_tensor(x)
+        and len(x.shape) == 4
+        and all(isinstance(size, int) for size in x.shape)
+        and (data_format or keras.config.image_data_format()) == "channels_last"
+        and padding == "valid"
+        and (strides is None or _pair(strides) == pool_size)
+        and pool_size[0] <= x.shape[1]
+        and pool_size[1] <= x.shape[2]
+    )
+    if in_blocks:
+        return _max_pool2d_in_blocks(keras.ops.convert_to_tensor(x), pool_size)
+    # Keras 3.15 fails on JAX where strides is None.
+    return keras.ops.max_pool(x, pool_size, pool_size if strides is None else strides, padding, data_format)
+
+
+def _max_pool2d_in_blocks(x, pool_size):
+    """The running maximum over the positions of a window, each position a block of its own.
+
+    A later position takes the lead only where it is greater, so that among equals the gradient goes to the
+    first, as it does in Keras on every backend. The maximum along a reshaped axis would share it out evenly.
+    """
+    batch, height, width, channels = x.shape
+    out_h, out_w = height // pool_size[0], width // pool_size[1]
+    x = x[:, : out_h * pool_size[0], : out_w * pool_size[1]]
+    blocks = x.reshape(batch, out_h, pool_size[0], out_w, pool_size[1], channels)
+    lead = blocks[:, :, 0, :, 0]
+    for row in range(pool_size[0]):
+        for column in range(pool_size[1]):
+            rival = blocks[:, :, row, :, column]
+            # Not `rival > lead`: a nan, on either side, must stay in the lead as it does in Keras.
+            lead = jnp.where((lead >= rival) | jnp.isnan(lead), lead, rival)
+    return lead
+
+
+def random_bits(key, count):
+    """`count` draws of two random 32-bit words: threefry2x32 with 20 rounds, the same bits on every backend.
+
+    Draw i is the encryption of the counter (0, i) by the key (Salmon et al. 2011, as in Random123 and JAX).
+
+    Args:
+        key: two integers, a tensor (2,) such as `keras.random.SeedGenerator.next()` returns; only the lower
+            32 bits of each count.
+        count: the number of draws, an int, or a scalar int32 tensor on TensorFlow.
+
+    Returns:
+        The first and the second words, two int32 tensors (count,).
+    """
+    return _random_bits(jnp.asarray(key), count)
+
+
+@functools.partial(jax.jit, static_argnums=1)
+def _random_bits(key, count):
+    # JAX's own primitive, not the rounds written out: XLA would fuse those into each of their readers and
+    # compute them again there, which takes three times as long on a CPU.
+    counter = lax.iota(jnp.uint32, count)
+    words = threefry_2x32(key.astype(jnp.uint32), jnp.concatenate([jnp.zeros_like(counter), counter]))
+    words = lax.bitcast_convert_type(words, jnp.int32)
+    return words[:count], words[count:]
+
+
+def devices() -> list[str]:
+    """The devices that the backend found, for a reader: `["cpu:0"]`, `["cuda:0 (NVIDIA H200)"]`."""
+    return [
+        f"{device.platform}:{device.id}" + ("" if device.platform == "cpu" else f" ({device.device_kind})")
+        for device in jax.devices()
+    ]
+
+
+def thread_count() -> int:
+    """The number of CPU threads that one operation of the backend may use."""
+    # XLA's thread pool has one thread a schedulable core, unless NPROC says otherwise.
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return int(os.environ.get("NPROC") or cores or 1)

@@ -1,0 +1,165 @@
+"""The command `kzoo`: list | info | train | evaluate | publish | doctor.
+
+A mistake that the user can mend is printed as one message without a traceback, with exit code 2. Keras loads only
+for the commands that need a model.
+"""
+
+import argparse
+import sys
+
+from kzoo import __version__, registry
+from kzoo.errors import KzooError, UnknownName, did_you_mean
+
+_COMMANDS = {
+    "list": "models, their recipes and presets",
+    "info": "one model or preset: its arguments, recipes and figures",
+    "train": "train a model into a run folder",
+    "evaluate": "measure a run, a preset or a .keras file on a test set",
+    "publish": "turn a finished run into a preset folder",
+    "doctor": "versions, backends, devices, caches, and what is missing",
+}
+
+
+def _parser() -> argparse.ArgumentParser:
+    width = max(map(len, _COMMANDS))
+    listing = "\n".join(f"  {name:<{width}}  {text}" for name, text in _COMMANDS.items())
+    parser = argparse.ArgumentParser(
+        prog="kzoo",
+        description="A Keras 3 model zoo that runs unchanged on JAX, PyTorch and TensorFlow.",
+        epilog=f"commands:\n{listing}\n\nFor one command's flags, type:  kzoo COMMAND --help",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        usage="kzoo COMMAND [...]",
+        add_help=True,
+    )
+    parser.add_argument("--version", action="version", version=f"kzoo {__version__}")
+    parser.add_argument("command", nargs="?", help=argparse.SUPPRESS)
+    parser.add_argument("rest", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    return parser
+
+
+def _list(argv) -> int:
+    parser = argparse.ArgumentParser(prog="kzoo list", description="Models, their recipes and presets.")
+    parser.add_argument("pattern", nargs="?", default="*", help='shell-style, such as "c*"')
+    parser.add_argument("--family", help="only this family's models")
+    given = parser.parse_args(argv)
+    names = registry.list_models(given.pattern, family=given.family)
+    if not names:
+        print(f"No model matches {given.pattern!r}. Models: {', '.join(registry.list_models())}.")
+        return 0
+    rows = [("model", "family", "recipes", "presets", "what it is")]
+    for name in names:
+        info = registry.model_info(name)
+        presets = ", ".join(registry.list_presets(f"{name}_*")) or "-"
+        rows.append((name, info.family, ", ".join(info.recipes), presets, info.summary))
+    # Plain columns: they can be piped, and need no import.
+    widths = [max(len(row[i]) for row in rows) for i in range(4)]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True)).rstrip())
+    return 0
+
+
+def _info(argv) -> int:
+    parser = argparse.ArgumentParser(prog="kzoo info", description="One model or preset.")
+    parser.add_argument("name", help="a model or a preset of kzoo list")
+    name = parser.parse_args(argv).name
+    if name in registry.list_presets():
+        folder = registry.preset_folder(name)
+        print((folder / "README.md").read_text(encoding="utf-8"), end="")
+        return 0
+    known = [*registry.list_models(), *registry.list_presets()]
+    if name not in known:
+        raise UnknownName(
+            f"No model or preset {name!r}.{did_you_mean(name, known)} There are: {', '.join(known)}."
+        )
+    info = registry.model_info(name)
+    import inspect
+
+    page = inspect.getmodule(info.load())
+    print(f"{name} ({info.family}): {info.summary}\n")
+    print(page.__doc__.strip() + "\n")
+    print("Arguments:")
+    for key, parameter in registry.model_arguments(name).items():
+        print(f"  {key} = {parameter.default!r}")
+    print(f"\nRecipes: {', '.join(info.recipes)}        kzoo train {name} --data NAME")
+    presets = registry.list_presets(f"{name}_*")
+    print(f"Presets: {', '.join(presets) or 'none yet'}")
+    print(f"Source:  {page.__file__}")
+    return 0
+
+
+def _evaluate(argv) -> int:
+    parser = argparse.ArgumentParser(prog="kzoo evaluate", description="Measure a model on a test set.")
+    parser.add_argument("model", help="a run folder, a preset's name or folder, or a .keras file")
+    parser.add_argument("--data", help="the data set (default: the one of its recipe)")
+    given = parser.parse_args(argv)
+
+    from rich.console import Console
+
+    from kzoo.training.measure import measure
+
+    result = measure(given.model, given.data)
+    console = Console(highlight=False)
+    console.print(
+        f"{given.model} on the {result['samples']:,} test samples of {result['data']}: "
+        f"accuracy {100 * result['accuracy']:.2f} %, loss {result['loss']:.4f} nats"
+    )
+    return 0
+
+
+def _publish(argv) -> int:
+    parser = argparse.ArgumentParser(prog="kzoo publish", description="Turn a finished run into a preset folder.")
+    parser.add_argument("run", help="a finished run folder")
+    parser.add_argument("folder", help="the preset folder to write; its name is the preset's name")
+    given = parser.parse_args(argv)
+
+    from kzoo.training.publish import publish
+
+    metrics = publish(given.run, given.folder)
+    print(f"Wrote {given.folder}: test accuracy {100 * metrics['test_accuracy']:.2f} % in half precision.")
+    print(f'Load it with:  kzoo.from_preset("{given.folder}")')
+    return 0
+
+
+def _doctor(argv) -> int:
+    argparse.ArgumentParser(prog="kzoo doctor", description=_COMMANDS["doctor"]).parse_args(argv)
+
+    from rich.console import Console
+
+    from kzoo import doctor
+
+    doctor.render(doctor.report(), Console())
+    return 0
+
+
+def _train(argv) -> int:
+    from kzoo.train import train
+
+    return train(argv)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs one command and returns its exit code: 0, or 2 for a mistake, or 130 when interrupted."""
+    argv = sys.argv[1:] if argv is None else argv
+    parser = _parser()
+    # Only the first word is ours: argparse would take a command's own --help for the parser's.
+    given = parser.parse_args(argv[:1])
+    if given.command is None:
+        parser.print_help()
+        return 2
+    try:
+        if given.command not in _COMMANDS:
+            raise UnknownName(
+                f"No command {given.command!r}.{did_you_mean(given.command, _COMMANDS)} "
+                f"Commands: {', '.join(_COMMANDS)}."
+            )
+        return globals()[f"_{given.command}"](argv[1:])
+    except KzooError as error:
+        print(f"kzoo: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nkzoo: interrupted. A run continues with:  kzoo train --resume RUN_FOLDER", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

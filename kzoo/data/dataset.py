@@ -1,0 +1,108 @@
+"""The three parts of a data set, how they are split, and their statistics."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Dataset:
+    """A data set in memory: training, validation and test part.
+
+    Attributes:
+        name: its name in `load_data`.
+        kind: "image" or "points".
+        x_train, x_val, x_test: float32 inputs. Images: (n, h, w, c) with values in [0, 1]. Points: (n, 2).
+        y_train, y_val, y_test: int32 class labels from 0, shape (n,).
+        class_names: the name of each class, in the order of the labels.
+    """
+
+    name: str
+    kind: str
+    x_train: np.ndarray
+    y_train: np.ndarray
+    x_val: np.ndarray
+    y_val: np.ndarray
+    x_test: np.ndarray
+    y_test: np.ndarray
+    class_names: tuple
+
+    @property
+    def input_shape(self):
+        """The shape of one input: (h, w, c) for an image, (2,) for a point."""
+        return self.x_train.shape[1:]
+
+    @property
+    def num_classes(self):
+        """The number of classes."""
+        return len(self.class_names)
+
+    def __repr__(self):
+        parts = f"train {len(self.x_train)}, val {len(self.x_val)}, test {len(self.x_test)}"
+        return f"Dataset({self.name!r}, {self.kind} {self.input_shape}, {self.num_classes} classes, {parts})"
+
+
+class RawData(NamedTuple):
+    """What a loader gives before the validation part is split off: inputs as `scale` times their value."""
+
+    x_train: np.ndarray
+    y_train: np.ndarray
+    x_test: np.ndarray
+    y_test: np.ndarray
+    scale: int
+    class_names: tuple
+
+
+def standard_stats(x):
+    """Mean and standard deviation of each channel, to standardise inputs as (x - mean) / std.
+
+    Give it the training part alone: the other parts must not leak into what the model sees.
+
+    Arguments:
+        x: float array (n, ..., c), such as images (n, h, w, c) or points (n, c).
+
+    Returns: (mean, std), float32 arrays of shape (c,). The std of a constant channel is given as 1, so that
+        dividing by it is safe.
+    Raises: ValueError if `x` holds no sample or has fewer than two axes.
+    """
+    x = np.asarray(x)
+    if x.ndim < 2 or x.size == 0:
+        raise ValueError(
+            f"`x` must be of shape (n, ..., c) with at least one sample. Received: shape {x.shape}. "
+            "Pass the training part, for example standard_stats(data.x_train)."
+        )
+    axes = tuple(range(x.ndim - 1))
+    # float64 sums, a block at a time: float32 sums drift, and a float64 copy of CIFAR-10 takes 1.2 GB.
+    mean = x.mean(axis=axes, dtype=np.float64)
+    squares = sum(np.square(x[i : i + 1024] - mean).sum(axis=axes) for i in range(0, len(x), 1024))
+    std = np.sqrt(squares / (x.size // x.shape[-1]))
+    # A constant channel's mean is exact only to rounding, and so is its std of zero.
+    std[std <= 1e-12 * np.abs(mean)] = 1.0
+    return mean.astype(np.float32), std.astype(np.float32)
+
+
+def stratified_indices(labels, count, rng):
+    """The indices of `count` samples whose classes are in the proportions of `labels`.
+
+    Arguments:
+        labels: int array (n,).
+        count: how many to choose, 0 to n.
+        rng: `numpy.random.Generator` that chooses within each class.
+
+    Returns: sorted int64 array (count,). Each class gives its share rounded down or up (largest remainder;
+        in a tie the lower label gives one more).
+    """
+    classes, inverse, sizes = np.unique(labels, return_inverse=True, return_counts=True)
+    # Integers, so that no rounding of floats decides which class gives the odd sample.
+    take, remainder = np.divmod(sizes * count, len(labels))
+    take[np.argsort(-remainder, kind="stable")[: count - take.sum()]] += 1
+    chosen = [rng.permutation(np.flatnonzero(inverse == c))[: take[c]] for c in range(len(classes))]
+    return np.sort(np.concatenate(chosen)).astype(np.int64)
+
+
+def complement(indices, n):
+    """The sorted indices below `n` that are not in `indices`."""
+    left = np.ones(n, dtype=bool)
+    left[indices] = False
+    return np.flatnonzero(left)

@@ -1,0 +1,1 @@
+"""The models, one page each. `kzoo.registry` finds them; nothing needs importing here."""

@@ -1,0 +1,168 @@
+"""What every classifier of the zoo shares: its configuration, its loss and its named activations."""
+
+import inspect
+import weakref
+
+import keras
+import numpy as np
+
+from kzoo import backend
+
+# Without a backend Keras's own import error says nothing of what to install; this call does.
+backend.name()
+
+
+def config_of(model) -> dict:
+    """The constructor's arguments, read back from the model's attributes of the same names.
+
+    Raises:
+        TypeError: if an argument is not kept as an attribute, so that no option is ever lost in saving.
+    """
+    config = {}
+    for name, parameter in inspect.signature(type(model).__init__).parameters.items():
+        if name == "self" or parameter.kind is inspect.Parameter.VAR_KEYWORD:
+            continue
+        if name == "input_shape":  # Keras's own property, with the batch axis
+            config[name] = tuple(model.input_shape[1:])
+            continue
+        if name not in vars(model):
+            raise TypeError(f"{type(model).__name__}.__init__ takes {name!r} and keeps no attribute self.{name}.")
+        value = getattr(model, name)
+        config[name] = list(value) if isinstance(value, (list, tuple)) else value
+    return config
+
+
+def choice(key: str, value, allowed) -> None:
+    """Refuses a value that is none of the allowed ones.
+
+    Raises:
+        ValueError: names the argument, what it got and what it allows.
+    """
+    if value not in allowed:
+        raise ValueError(f"model.{key}: got {value!r}; allowed: {', '.join(map(str, allowed))}.")
+
+
+def fraction(key: str, value) -> None:
+    """Refuses a value outside 0 <= value < 1.
+
+    Raises:
+        ValueError: names the argument, what it got and what it allows.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1:
+        raise ValueError(f"model.{key}: got {value!r}; expected a number, at least 0 and below 1.")
+
+
+def sizes(key: str, values, *, empty: bool = False) -> tuple[int, ...]:
+    """A tuple of positive whole numbers.
+
+    Raises:
+        ValueError: names the argument, what it got and what it allows.
+    """
+    given = [values] if isinstance(values, int) else values
+    valid = isinstance(given, (list, tuple)) and all(type(n) is int and n >= 1 for n in given)
+    if not valid or not (given or empty):
+        raise ValueError(f"model.{key}: got {values!r}; expected whole numbers of at least 1, such as [32, 64].")
+    return tuple(given)
+
+
+def standardise(x, statistics):
+    """Subtracts a mean and divides by a deviation per channel; nothing where `statistics` is None.
+
+    Args:
+        x: The model's input tensor, (b, ..., c).
+        statistics: A pair (mean, deviation), each a list of c numbers.
+
+    Raises:
+        ValueError: if the pair does not fit the channels.
+    """
+    if statistics is None:
+        return x
+    mean, deviation = (np.atleast_1d(np.asarray(part, "float64")) for part in statistics)
+    if not mean.shape == deviation.shape == (x.shape[-1],) or np.any(deviation <= 0):
+        raise ValueError(
+            f"model.statistics: got {statistics!r}; expected [mean, deviation], each with {x.shape[-1]} numbers "
+            "and every deviation above 0."
+        )
+    return keras.layers.Normalization(mean=mean, variance=deviation**2, name="standardise")(x)
+
+
+@keras.saving.register_keras_serializable("kzoo")
+class SmoothedCrossEntropy(keras.losses.Loss):
+    """Cross-entropy of integer labels, a share of each target spread evenly over all classes (arXiv:1512.00567).
+
+        loss = -sum over k of q_k log softmax(logits)_k,   q_k = (1 - label_smoothing) [k = y] + label_smoothing / K
+
+    Keras has smoothing only for one-hot labels.
+    """
+
+    def __init__(self, label_smoothing: float, name="smoothed_cross_entropy", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.label_smoothing = label_smoothing
+
+    def call(self, y_true, y_pred):
+        """Labels (b,) or (b, 1) and logits (b, k) to a loss a sample in nats, (b,)."""
+        labels = keras.ops.reshape(keras.ops.cast(y_true, "int32"), (-1,))
+        target = keras.ops.one_hot(labels, y_pred.shape[-1], dtype=y_pred.dtype)
+        return keras.losses.categorical_crossentropy(
+            target, y_pred, from_logits=True, label_smoothing=self.label_smoothing
+        )
+
+    def get_config(self):
+        """The arguments."""
+        return {**super().get_config(), "label_smoothing": self.label_smoothing}
+
+
+# Kept beside the models: as an attribute of one, Keras would save the probe as a part of it.
+_PROBES = weakref.WeakKeyDictionary()
+
+
+class Classifier(keras.Model):
+    """A functional Keras model from inputs (b, ...) to logits (b, classes).
+
+    A subclass builds its graph, calls `super().__init__(inputs, logits)`, and keeps every argument of its
+    constructor as an attribute of the same name.
+    """
+
+    def get_config(self):
+        """The constructor's arguments, complete, with the dtype policy's name."""
+        return {**config_of(self), "name": self.name, "dtype": self.dtype_policy.name}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        """The model of `get_config`, its layers under the recorded dtype policy."""
+        config = dict(config)
+        policy = config.pop("dtype", None)
+        before = keras.config.dtype_policy()
+        if policy is not None:
+            keras.config.set_dtype_policy(policy)
+        try:
+            return cls(**config)
+        finally:
+            keras.config.set_dtype_policy(before)
+
+    def classification_loss(self, label_smoothing: float = 0.0):
+        """The loss that the model is trained on: integer labels (b,) against logits (b, classes)."""
+        if label_smoothing:
+            return SmoothedCrossEntropy(label_smoothing)
+        return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+    def activations(self, x) -> dict[str, np.ndarray]:
+        """The output of every named layer for inputs `x` (b, ...), in the order of computation.
+
+        Returns:
+            Layer name -> array (b, ...); the last one holds the logits.
+        """
+        if self not in _PROBES:
+            outputs = {layer.name: layer.output for layer in self.layers[1:]}
+            _PROBES[self] = keras.Model(self.input, {**outputs, "logits": self.output})
+        found = _PROBES[self](np.asarray(x), training=False)
+        return {name: keras.ops.convert_to_numpy(found[name]) for name in found}
+
+    def save_to_preset(self, path, **details):
+        """Writes config.json and half-precision weights into a folder that `kzoo.from_preset(path)` reads.
+
+        See `kzoo.models.preset.save`.
+        """
+        from kzoo.models import preset
+
+        preset.save(self, path, **details)

@@ -1,0 +1,184 @@
+"""The table of models: name -> family, class, summary, data sets with a recipe.
+
+A literal table and nothing else: importing it imports no model, no Keras and has no side effect. A model is added
+by one line here, one page in `kzoo/models/` and one in `kzoo/recipes/`.
+"""
+
+import fnmatch
+import importlib
+import inspect
+from dataclasses import dataclass
+from pathlib import Path
+
+from kzoo.errors import RecipeError, UnknownName, did_you_mean
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """One line of the registry.
+
+    Attributes:
+        name: The stem of the model's files.
+        family: Group of related models.
+        target: "module:Class".
+        summary: One line for tables.
+        recipes: Data sets that the model has a recipe for; the first is the default of `kzoo train`.
+    """
+
+    name: str
+    family: str
+    target: str
+    summary: str
+    recipes: tuple[str, ...]
+
+    def load(self) -> type:
+        """Imports the model's page and returns its class; this imports Keras."""
+        module, _, attribute = self.target.partition(":")
+        return getattr(importlib.import_module(module), attribute)
+
+
+_MODELS = {
+    info.name: info
+    for info in (
+        ModelInfo(
+            "perceptron",
+            "feedforward",
+            "kzoo.models.perceptron:Perceptron",
+            "Rosenblatt's single layer and its learning rule",
+            ("digits", "mnist", "moons", "xor"),
+        ),
+        ModelInfo(
+            "mlp",
+            "feedforward",
+            "kzoo.models.mlp:MLP",
+            "Fully connected layers, from the classical 784-128-10 up",
+            ("digits", "mnist", "spirals", "moons", "xor"),
+        ),
+        ModelInfo(
+            "cnn",
+            "vision",
+            "kzoo.models.cnn:CNN",
+            "3 x 3 convolutions with batch normalisation and max-pooling",
+            ("digits", "mnist"),
+        ),
+    )
+}
+
+_PRESETS = Path(__file__).parent / "presets"
+
+
+def list_models(pattern: str = "*", *, family: str | None = None) -> list[str]:
+    """Names of the models that match a shell pattern, such as `"c*"`.
+
+    Args:
+        pattern: Shell-style wildcards.
+        family: Only this family's models.
+
+    Raises:
+        UnknownName: if no model has that family.
+    """
+    families = {info.family for info in _MODELS.values()}
+    if family is not None and family not in families:
+        raise UnknownName(
+            f"No family {family!r}.{did_you_mean(family, families)} Families: {', '.join(sorted(families))}."
+        )
+    return sorted(
+        name
+        for name, info in _MODELS.items()
+        if fnmatch.fnmatchcase(name, pattern) and family in (None, info.family)
+    )
+
+
+def model_info(name: str) -> ModelInfo:
+    """The registry's line of one model.
+
+    Raises:
+        UnknownName: if there is none of that name.
+    """
+    if name not in _MODELS:
+        raise UnknownName(
+            f"No model {name!r}.{did_you_mean(name, _MODELS)} Models: {', '.join(sorted(_MODELS))}."
+        )
+    return _MODELS[name]
+
+
+def model_arguments(name: str) -> dict[str, inspect.Parameter]:
+    """The arguments of a model's constructor, by name; `**kwargs` (Keras's `name`) left out. Imports Keras."""
+    parameters = inspect.signature(model_info(name).load().__init__).parameters.values()
+    return {p.name: p for p in parameters if p.name != "self" and p.kind is not inspect.Parameter.VAR_KEYWORD}
+
+
+def create_model(name: str, /, **arguments):
+    """A new, untrained model: `create_model("cnn", input_shape=(28, 28, 1), num_classes=10, dropout=0.3)`.
+
+    Initial weights are drawn in NumPy; `keras.utils.set_random_seed(seed)` before the call decides them, with the
+    same result on every backend.
+
+    Args:
+        name: One of `list_models()`, or `"model:variant"` with a variant of the model page's `PRESETS`, such as
+            `"cnn:mu"`.
+        **arguments: Arguments of the model's constructor; they win over the variant's.
+
+    Raises:
+        UnknownName: if the model or the variant does not exist.
+        RecipeError: if the model has no such argument, or refuses its value.
+    """
+    name, _, variant = name.partition(":")
+    cls = model_info(name).load()
+    if variant:
+        variants = importlib.import_module(cls.__module__).PRESETS
+        if variant not in variants:
+            raise UnknownName(
+                f"Model {name!r} has no variant {variant!r}.{did_you_mean(variant, variants)} "
+                f"Variants: {', '.join(variants)}."
+            )
+        arguments = {**variants[variant], **arguments}
+    allowed = model_arguments(name)
+    for key in arguments:
+        if key not in allowed and key != "name":
+            raise RecipeError(
+                f"model.{key}: {name} has no such argument.{did_you_mean(key, allowed)} "
+                f"Allowed: {', '.join(allowed)}."
+            )
+    try:
+        return cls(**arguments)
+    except ValueError as error:
+        raise RecipeError(str(error)) from error
+
+
+def recipe_for(model: str, data: str | None = None):
+    """The recipe of a model on a data set; without `data`, the model's default recipe.
+
+    A data set that the model has no recipe for takes the default recipe's settings.
+
+    Raises:
+        UnknownName: if there is no such model.
+    """
+    info = model_info(model)
+    recipes = importlib.import_module(f"kzoo.recipes.{model}").RECIPES
+    if data is None:
+        return recipes[info.recipes[0]]
+    if data in recipes:
+        return recipes[data]
+    return recipes[info.recipes[0]].override(data={"name": data})
+
+
+def list_presets(pattern: str = "*") -> list[str]:
+    """Names of the trained presets that ship with kzoo, such as `"cnn_mnist"`."""
+    found = (folder.parent.name for folder in _PRESETS.glob("*/config.json"))
+    return sorted(name for name in found if fnmatch.fnmatchcase(name, pattern))
+
+
+def preset_folder(name: str) -> Path:
+    """The folder of a shipped preset.
+
+    Raises:
+        UnknownName: if there is none of that name.
+    """
+    presets = list_presets()
+    if name not in presets:
+        raise UnknownName(
+            f"No preset {name!r}.{did_you_mean(name, presets)} Presets: {', '.join(presets) or 'none yet'}. "
+            "A folder of your own needs a path, such as ./my_preset."
+        )
+    return _PRESETS / name

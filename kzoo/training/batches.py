@@ -1,0 +1,64 @@
+"""Batches for `fit`, whose order and augmentation are pure functions of (seed, epoch, batch).
+
+So a run that resumes at epoch k sees what an uninterrupted run sees, and every backend sees the same.
+"""
+
+import keras
+import numpy as np
+
+from kzoo.data.augment import augment
+from kzoo.data.batches import batch_rng, epoch_order
+
+
+class Batches(keras.utils.PyDataset):
+    """Shuffled, augmented training batches in memory.
+
+    Args:
+        x: Inputs, (n, ...).
+        y: Labels, (n,).
+        batch_size: Samples a batch; the last one may be smaller.
+        seed: Decides order and augmentation.
+        augmentation: Arguments of `kzoo.data.augment`; None or all zero means none.
+        shuffle: Whether each epoch has an order of its own; validation keeps the order of the data.
+
+    `epoch` names the pass that the batches belong to; `FollowEpoch` sets it.
+    """
+
+    def __init__(self, x, y, batch_size: int, seed: int, augmentation=None, *, shuffle: bool = True):
+        super().__init__()  # one worker: threads would gain nothing here and cost a queue
+        self.x, self.y = x, y
+        self.batch_size = batch_size
+        self.seed = seed
+        self.augmentation = {k: v for k, v in (augmentation or {}).items() if v}
+        self.shuffle = shuffle
+        self.epoch = 0
+        self._order = (None, None)
+
+    @property
+    def num_batches(self):
+        """Batches an epoch."""
+        return -(-len(self.x) // self.batch_size)
+
+    def __getitem__(self, index):
+        epoch = self.epoch
+        chosen = slice(index * self.batch_size, (index + 1) * self.batch_size)
+        if self.shuffle:
+            if self._order[0] != epoch:
+                self._order = (epoch, epoch_order(len(self.x), self.seed, epoch))
+            chosen = self._order[1][chosen]
+        x, y = self.x[chosen], self.y[chosen]
+        if self.augmentation:
+            x = augment(x, batch_rng(self.seed, epoch, index), **self.augmentation)
+        return np.ascontiguousarray(x), y
+
+
+class FollowEpoch(keras.callbacks.Callback):
+    """Tells the batches which epoch `fit` has reached."""
+
+    def __init__(self, batches: Batches):
+        super().__init__()
+        self.batches = batches
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Keras calls this before it asks for the epoch's first batch."""
+        self.batches.epoch = epoch

@@ -1,0 +1,61 @@
+"""What a run needs to be understood later: versions, backend, machine and the state of the source code."""
+
+import datetime
+import importlib.metadata
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+from kzoo import __version__, backend
+
+_PACKAGES = ("keras", "numpy", "scikit-learn", "h5py")
+
+
+def machine() -> str:
+    """The kind of machine in words, such as "AMD EPYC, 2 cores"."""
+    name = platform.processor() or platform.machine()
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                name = line.partition(":")[2].strip()
+                break
+    except OSError:
+        pass  # no Linux: the platform's own word will do
+    return f"{name}, {os.cpu_count()} cores"
+
+
+def _git_state() -> dict | None:
+    """Commit and cleanliness of the checkout that kzoo is imported from; None where it is installed."""
+    here = Path(__file__).resolve().parents[2]
+    if not (here / ".git").exists():
+        return None
+    try:
+        commit = subprocess.run(
+            ["git", "-C", str(here), "rev-parse", "HEAD"], capture_output=True, text=True, check=True, timeout=10
+        ).stdout.strip()
+        changes = subprocess.run(
+            ["git", "-C", str(here), "status", "--porcelain"], capture_output=True, text=True, check=True, timeout=10
+        ).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return {"commit": commit, "clean": not changes}
+
+
+def describe(seed: int) -> dict:
+    """Versions, backend, devices, seed, command and source state, as JSON can hold them."""
+    chosen = backend.name()
+    versions = {name: importlib.metadata.version(name) for name in (*_PACKAGES, chosen)}
+    return {
+        "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "command": " ".join(["python -m kzoo", *sys.argv[1:]]) if sys.argv else "",
+        "backend": chosen,
+        "devices": backend.devices(),
+        "machine": machine(),
+        "platform": platform.platform(),
+        "python": platform.python_version(),
+        "versions": {"kzoo": __version__, **versions},
+        "seed": seed,
+        "git": _git_state(),
+    }

@@ -1,0 +1,49 @@
+"""Measuring a saved model on a test set."""
+
+from pathlib import Path
+
+from kzoo import registry
+from kzoo.errors import KzooError
+from kzoo.models.preset import load_model
+from kzoo.recipe import DataSpec, ModelSpec, Recipe
+from kzoo.training.evaluation import evaluate, load_for
+
+
+def recipe_of(path) -> Recipe | None:
+    """The recipe beside a run, preset or `.keras` file; None where there is none."""
+    found = Path(path)
+    if str(path) in registry.list_presets():
+        found = registry.preset_folder(str(path))
+    folder = found.parent if found.suffix == ".keras" else found
+    file = folder / "recipe.json"
+    return Recipe.from_json(file.read_text(encoding="utf-8")) if file.is_file() else None
+
+
+def measure(path, data_name: str | None = None) -> dict:
+    """Loss and accuracy of a saved model on the test part of a data set.
+
+    Args:
+        path: A run folder, a preset's name or folder, or a `.keras` file.
+        data_name: The data set; by default the one of the recipe beside the model.
+
+    Returns:
+        {"data", "samples", "accuracy", "loss"}; the loss is the mean cross-entropy in nats.
+
+    Raises:
+        KzooError: if there is no model, no recipe to take the data from, or the data do not fit the model.
+    """
+    model = load_model(path)
+    recipe = recipe_of(path)
+    if data_name is None and recipe is None:
+        raise KzooError(f"There is no recipe beside {path} to take the data set from; add --data NAME.")
+    name = data_name or recipe.data.name
+    if recipe is None or recipe.data.name != name:
+        recipe = Recipe(ModelSpec(model.name), DataSpec(name))
+    data = load_for(recipe)
+    if data.input_shape != tuple(model.input_shape[1:]) or data.num_classes != model.output_shape[-1]:
+        raise KzooError(
+            f"{name} has inputs of shape {data.input_shape} and {data.num_classes} classes; {path} takes "
+            f"{tuple(model.input_shape[1:])} and {model.output_shape[-1]}."
+        )
+    figures, _ = evaluate(model, data.x_test, data.y_test)
+    return {"data": name, "samples": len(data.y_test), **figures}

@@ -1,0 +1,108 @@
+"""From a finished run to a preset folder: weights in half precision, measured again, with a model card."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from kzoo import registry
+from kzoo.errors import KzooError
+from kzoo.files import write_json, write_text
+from kzoo.models import preset
+from kzoo.recipe import Recipe
+from kzoo.training.measure import measure
+
+_CARD = """\
+# {name}
+
+{summary}, trained on {data}.
+
+| figure | value |
+| --- | --- |
+| test accuracy | {accuracy:.2f} % of {samples:,} images or points |
+| test loss | {loss:.4f} nats |
+| validation accuracy (chose the epoch) | {val_accuracy:.2f} % |
+| parameters | {parameters:,} |
+
+Trained with seed {seed} in {seconds:,.0f} s on {machine} ({backend}), {epochs} epochs, by
+
+    {command}
+
+The figures are those of the weights in this folder, stored in half precision. `probe.json` holds a few inputs and
+the logits for them, so that every backend can be checked against the one that trained.
+
+```python
+import kzoo
+
+model = kzoo.from_preset("{name}")
+```
+
+Use: teaching and research. The data set has the limits of its making: {limits}.
+"""
+
+_LIMITS = {
+    "digits": "43 writers, 8 x 8 pixels, centred",
+    "mnist": "American census workers and students, 28 x 28 pixels, centred, white on black",
+}
+
+
+def publish(run_folder, folder) -> dict:
+    """Writes a preset from a finished run.
+
+    Args:
+        run_folder: A run folder with metrics.json.
+        folder: The preset folder; its name becomes the preset's.
+
+    Returns:
+        The content of the preset's metrics.json.
+
+    Raises:
+        KzooError: if the run has not ended.
+    """
+    run_folder, folder = Path(run_folder), Path(folder)
+    if not (run_folder / "metrics.json").is_file():
+        raise KzooError(
+            f"{run_folder} has no metrics.json: the run has not ended. Type:  kzoo train --resume {run_folder}"
+        )
+    recipe = Recipe.from_json((run_folder / "recipe.json").read_text(encoding="utf-8"))
+    env = json.loads((run_folder / "env.json").read_text(encoding="utf-8"))
+    trained = json.loads((run_folder / "metrics.json").read_text(encoding="utf-8"))
+
+    preset.save(preset.load_model(run_folder), folder)
+    write_text(folder / "recipe.json", recipe.to_json())
+    measured = measure(_as_path(folder))
+    metrics = {
+        "test_accuracy": measured["accuracy"],
+        "test_loss": measured["loss"],
+        "test_samples": measured["samples"],
+        **{k: trained[k] for k in ("val_accuracy", "best_epoch", "epochs", "parameters", "seconds")},
+        "seed": recipe.seed,
+        "command": env["command"],
+        "backend": env["backend"],
+        "machine": env["machine"],
+        "versions": env["versions"],
+    }
+    write_json(folder / "metrics.json", metrics)
+
+    model = preset.from_preset(_as_path(folder))
+    x = np.random.default_rng(0).random((4, *model.input_shape[1:])).round(3).astype("float32")
+    write_json(folder / "probe.json", {"inputs": x.tolist(), "logits": np.asarray(model.predict(x, verbose=0)).tolist()})
+    info = registry.model_info(recipe.model.name)
+    card = _CARD.format(
+        name=folder.name,
+        summary=info.summary,
+        data=recipe.data.name,
+        accuracy=100 * metrics["test_accuracy"],
+        loss=metrics["test_loss"],
+        samples=metrics["test_samples"],
+        limits=_LIMITS.get(recipe.data.name, "a synthetic set, made to be looked at"),
+        **{k: metrics[k] for k in ("parameters", "seed", "seconds", "machine", "backend", "epochs", "command")},
+        val_accuracy=100 * metrics["val_accuracy"],
+    )
+    write_text(folder / "README.md", card)
+    return metrics
+
+
+def _as_path(folder: Path) -> str:
+    """A path that `from_preset` does not take for the name of a shipped preset."""
+    return str(folder.resolve())

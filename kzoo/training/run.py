@@ -1,0 +1,316 @@
+"""run(recipe): the one place that calls `fit`.
+
+A run folder holds
+
+    recipe.json, env.json     what was run, and where
+    metrics.csv               a line an epoch
+    best.keras, last.keras    weights and optimizer; the last one also carries what a resume needs
+    metrics.json              the final figures, written when the run has ended
+    *.png                     learning curves, confusion matrix, predictions or decision surface
+"""
+
+import csv
+import io
+import json
+import math
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+
+from kzoo import backend, plots, registry
+from kzoo.data import Dataset, standard_stats
+from kzoo.errors import KzooError, RecipeError
+from kzoo.files import write_json, write_text
+from kzoo.recipe import Recipe
+from kzoo.training import checkpoints, environment
+from kzoo.training.batches import Batches, FollowEpoch
+from kzoo.training.evaluation import evaluate, load_for, parameter_count
+from kzoo.training.optimizers import make_optimizer
+
+
+class Diverged(KzooError):
+    """The loss became NaN or infinite."""
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run leaves.
+
+    Attributes:
+        folder: The run folder.
+        metrics: The content of metrics.json.
+        model: The model with its best weights.
+    """
+
+    folder: Path
+    metrics: dict
+    model: keras.Model
+
+
+def run(recipe: Recipe | None = None, *, out=None, resume=None, verbose: int | None = None) -> RunResult:
+    """Trains a recipe into a run folder, or continues an interrupted run.
+
+    Args:
+        recipe: What to run; None when resuming, where the folder's own recipe holds.
+        out: The run folder, new or empty; by default the next free `runs/MODEL-DATA-BACKEND-N`.
+        resume: A run folder to continue after its last finished epoch. On the backend and machine that began it,
+            the final weights are exactly those of an uninterrupted run.
+        verbose: Keras's 0, 1 (progress bar) or 2 (a line an epoch); by default 1 on a terminal, else 2.
+
+    Raises:
+        RecipeError: if the recipe asks for what its model, data or optimizer cannot do.
+        DatasetUnavailable: if the data set is not here and cannot be downloaded.
+        Diverged: if the loss becomes NaN or infinite; the last good weights stay in the folder.
+    """
+    if (recipe is None) == (resume is None):
+        raise ValueError("run takes a recipe, or resume=FOLDER, and not both.")
+    if resume is not None:
+        folder, recipe = _open_run(resume)
+        if (folder / "metrics.json").is_file():
+            return _finished(folder)
+    if verbose is None:
+        verbose = 1 if sys.stdout.isatty() else 2
+
+    policy = keras.config.dtype_policy()  # Keras keeps it per thread, and the caller's is not ours to change
+    keras.config.set_dtype_policy(recipe.precision)
+    try:
+        data = load_for(recipe)
+        batches = Batches(data.x_train, data.y_train, recipe.batch_size, recipe.seed, _augmentation(recipe, data))
+        model = build(recipe, data, batches.num_batches)
+        if resume is None:
+            folder = _new_folder(recipe, out)
+            write_text(folder / "recipe.json", recipe.to_json())
+            write_json(folder / "env.json", environment.describe(recipe.seed))
+        _fit(recipe, model, data, batches, folder, verbose)
+        return _conclude(recipe, model, data, folder)
+    finally:
+        keras.config.set_dtype_policy(policy)
+
+
+def build(recipe: Recipe, data: Dataset, steps_per_epoch: int) -> keras.Model:
+    """The recipe's model for a data set, compiled, its initial weights decided by the recipe's seed."""
+    keras.utils.set_random_seed(recipe.seed)
+    arguments = dict(recipe.model.arguments)
+    if "portable_dropout" in registry.model_arguments(recipe.model.name):
+        arguments["portable_dropout"] = recipe.random == "portable"
+    if recipe.data.normalise == "standard":
+        arguments["statistics"] = [part.tolist() for part in standard_stats(data.x_train)]
+    model = registry.create_model(
+        recipe.model.name,
+        input_shape=data.input_shape,
+        num_classes=data.num_classes,
+        **arguments,
+    )
+    penalty = recipe.regularisation
+    if penalty.l1 or penalty.l2:
+        for variable in model.trainable_variables:
+            if variable.name == "kernel":
+                variable.regularizer = keras.regularizers.L1L2(penalty.l1, penalty.l2)
+    try:
+        loss = model.classification_loss(penalty.label_smoothing)
+    except ValueError as error:
+        raise RecipeError(str(error)) from None
+    model.compile(make_optimizer(recipe, steps_per_epoch), loss, metrics=["accuracy"])
+    return model
+
+
+class _Record(keras.callbacks.Callback):
+    """Writes each epoch's figures and checkpoints, and stops a run whose loss is no number."""
+
+    # Reading the loss waits for the device, so it is not read at every batch.
+    _CHECK_EVERY = 50
+
+    def __init__(self, recipe: Recipe, folder: Path, counted, state: dict):
+        super().__init__()
+        self.recipe = recipe
+        self.folder = folder
+        self.counted = counted
+        self.history = state.get("history", [])
+        self.best = state.get("best")
+        self.diverged = None
+        self._began = 0.0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._began = time.perf_counter()
+
+    def on_train_batch_end(self, batch, logs=None):
+        if batch % self._CHECK_EVERY == 0 and not math.isfinite(float(logs["loss"])):
+            self.model.stop_training = True
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs = {key: float(value) for key, value in logs.items()}
+        logs.pop("learning_rate", None)  # the plateau callback adds the rate of the next epoch
+        if not math.isfinite(logs["loss"]):
+            self.diverged = epoch + 1
+            self.model.stop_training = True
+            return
+        rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        seconds = round(time.perf_counter() - self._began, 3)
+        self.history.append({"epoch": epoch + 1, **logs, "learning_rate": rate, "seconds": seconds})
+        if self._is_best(logs):
+            self.best = {"epoch": epoch + 1, **logs}
+            checkpoints.save(self.folder / "best.keras", self.model, {"epoch": epoch + 1})
+        state = {
+            "epoch": epoch + 1,
+            "history": self.history,
+            "best": self.best,
+            "callbacks": checkpoints.callback_state(self.counted),
+            "stopped": bool(self.model.stop_training),
+        }
+        # The checkpoint commits the epoch; everything else can be written again from it.
+        checkpoints.save(self.folder / "last.keras", self.model, state)
+        self.write_history()
+
+    def _is_best(self, logs) -> bool:
+        """By the recipe's monitor; among equal accuracies the lower loss is the better one."""
+
+        def rank(figures):
+            return (-figures[self.recipe.monitor] if self.recipe.monitor == "val_accuracy" else 0, figures["val_loss"])
+
+        return self.best is None or rank(logs) < rank(self.best)
+
+    def write_history(self):
+        """Writes metrics.csv from the history."""
+        text = io.StringIO()
+        writer = csv.DictWriter(text, fieldnames=list(self.history[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.history)
+        write_text(self.folder / "metrics.csv", text.getvalue())
+
+
+def _fit(recipe: Recipe, model, data: Dataset, batches: Batches, folder: Path, verbose: int) -> None:
+    counted = []
+    if recipe.schedule.name == "plateau":
+        counted.append(
+            keras.callbacks.ReduceLROnPlateau(
+                recipe.monitor,
+                factor=recipe.schedule.factor,
+                patience=recipe.schedule.patience,
+                min_lr=recipe.schedule.floor * recipe.optimizer.learning_rate,
+                mode="max" if recipe.monitor == "val_accuracy" else "min",
+            )
+        )
+    if recipe.early_stopping.patience is not None:
+        counted.append(
+            keras.callbacks.EarlyStopping(
+                recipe.monitor,
+                patience=recipe.early_stopping.patience,
+                min_delta=recipe.early_stopping.min_delta,
+                mode="max" if recipe.monitor == "val_accuracy" else "min",
+            )
+        )
+    state = {}
+    if (folder / "last.keras").is_file():
+        state = checkpoints.load_into(folder / "last.keras", model)
+    record = _Record(recipe, folder, counted, state)
+    if record.history:
+        record.write_history()  # a kill may have come between the checkpoint and this file
+    if state.get("stopped") or state.get("epoch", 0) >= recipe.epochs:
+        return
+    callbacks = [FollowEpoch(batches), *counted, record]
+    if state:
+        callbacks.append(checkpoints.RestoreCallbacks(counted, state["callbacks"]))
+    model.fit(
+        batches,
+        validation_data=Batches(data.x_val, data.y_val, max(recipe.batch_size, 256), recipe.seed, shuffle=False),
+        epochs=recipe.epochs,
+        initial_epoch=state.get("epoch", 0),
+        shuffle=False,  # the batches bring their own order
+        callbacks=callbacks,
+        verbose=verbose,
+    )
+    if record.diverged is not None:
+        kept = record.history[-1]["epoch"] if record.history else 0
+        kept = f"The weights of epoch {kept} are kept in {folder}" if kept else "No epoch was finished"
+        raise Diverged(
+            f"The loss became NaN or infinite in epoch {record.diverged}, and the run was stopped. {kept}.\n"
+            f"Try a lower rate than {recipe.optimizer.learning_rate}, or clipped gradients, for example:\n"
+            f"    --optimizer.learning_rate {recipe.optimizer.learning_rate / 10:g}    --clipping.global_norm 1"
+        )
+
+
+def _conclude(recipe: Recipe, model, data: Dataset, folder: Path) -> RunResult:
+    """Measures the best weights on the test part, and writes metrics.json and the figures."""
+    state = checkpoints.read_state(folder / "last.keras")
+    history, best = state["history"], state["best"]
+    model.load_weights(folder / "best.keras")
+    test, probabilities = evaluate(model, data.x_test, data.y_test)
+    metrics = {
+        "test_accuracy": test["accuracy"],
+        "test_loss": test["loss"],
+        "val_accuracy": best["val_accuracy"],
+        "val_loss": best["val_loss"],
+        "best_epoch": best["epoch"],
+        "epochs": history[-1]["epoch"],
+        "seconds": round(sum(line["seconds"] for line in history), 1),
+        "parameters": parameter_count(model),
+        "test_samples": len(data.y_test),
+    }
+    title = f"{recipe.model.name} on {recipe.data.name} ({backend.name()}, seed {recipe.seed})"
+    columns = {key: [line[key] for line in history] for key in history[0] if key not in ("epoch", "seconds")}
+    plots.save_png(plots.learning_curves(columns, title=title), folder / "learning_curves.png")
+    plots.save_png(
+        plots.confusion_matrix(data.y_test, probabilities.argmax(axis=-1), data.class_names, title=title),
+        folder / "confusion_matrix.png",
+    )
+    if data.kind == "image":
+        figure = plots.predictions(data.x_test[:24], data.y_test[:24], probabilities[:24], data.class_names)
+        plots.save_png(figure, folder / "predictions.png")
+    else:
+
+        def predict(points):
+            return evaluate(model, points, [0] * len(points))[1]
+
+        figure = plots.decision_surface(
+            predict, data.x_train, data.y_train, x_test=data.x_test, y_test=data.y_test, title=title
+        )
+        plots.save_png(figure, folder / "decision_surface.png")
+    write_json(folder / "metrics.json", metrics)  # last: its presence says that the run has ended
+    return RunResult(folder, metrics, model)
+
+
+def _augmentation(recipe: Recipe, data: Dataset) -> dict:
+    wanted = {key: value for key, value in recipe.data.augment.items() if value}
+    if wanted and data.kind != "image":
+        raise RecipeError(
+            f"data.{next(iter(wanted))}: {data.name} holds points, and only images can be augmented; set it to 0."
+        )
+    return wanted
+
+
+def _new_folder(recipe: Recipe, out) -> Path:
+    if out is not None:
+        folder = Path(out)
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise RecipeError(
+                f"--out: {folder} exists and is not empty. To continue the run in it, type:\n"
+                f"    kzoo train --resume {folder}\nor name another folder."
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+    number = 1
+    while True:
+        folder = Path("runs") / f"{recipe.model.name}-{recipe.data.name}-{backend.name()}-{number}"
+        try:
+            folder.mkdir(parents=True)  # fails where another run has just taken the number
+            return folder
+        except FileExistsError:
+            number += 1
+
+
+def _open_run(path) -> tuple[Path, Recipe]:
+    folder = Path(path)
+    if not (folder / "recipe.json").is_file():
+        runs = sorted(str(found.parent) for found in Path("runs").glob("*/recipe.json"))
+        here = f" Runs here: {', '.join(runs[:20])}." if runs else " There are no runs in ./runs."
+        raise RecipeError(f"--resume: {folder} is no run folder: it holds no recipe.json.{here}")
+    return folder, Recipe.from_json((folder / "recipe.json").read_text(encoding="utf-8"))
+
+
+def _finished(folder: Path) -> RunResult:
+    from kzoo.models.preset import load_model
+
+    return RunResult(folder, json.loads((folder / "metrics.json").read_text()), load_model(folder))

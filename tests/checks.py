@@ -1,0 +1,178 @@
+"""The contract that every model and every layer of the zoo keeps. Tests call these over the registry."""
+
+import inspect
+import json
+
+import keras
+import numpy as np
+from keras import ops
+
+from kzoo import registry
+from kzoo.backend import value_and_grad
+
+# One model or layer on one backend: the same arithmetic in the same order.
+SAME = {"rtol": 0, "atol": 1e-6}
+
+
+def sample_inputs(model, count: int, seed: int = 0):
+    """Random inputs and labels that fit a classifier."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(count, *model.input_shape[1:])).astype("float32")
+    return x, rng.integers(0, model.output_shape[-1], count).astype("int32")
+
+
+def check_model(name: str, tmp_path) -> None:
+    """Shapes, complete config, saving, presets, gradients, one step of `fit`, named activations, and learning."""
+    cls = registry.model_info(name).load()
+    variants = inspect.getmodule(cls).PRESETS
+    assert "mu" in variants, f"{name} has no variant 'mu' for the tests"
+
+    keras.utils.set_random_seed(7)
+    model = registry.create_model(f"{name}:mu")
+    _check_shapes(model)
+    _check_config(model, variants["mu"])
+    _check_saving(model, tmp_path)
+    _check_activations(model)
+    _check_initial_weights(name, model)
+    _check_gradients(model)
+    _check_learning(name)
+
+
+def _logits(model, x):
+    return ops.convert_to_numpy(model(x, training=False))
+
+
+def _check_shapes(model):
+    for count in (1, 3, 8):
+        x, _ = sample_inputs(model, count)
+        logits = _logits(model, x)
+        assert logits.shape == (count, model.output_shape[-1])
+        assert np.isfinite(logits).all()
+    # A sample's logits do not depend on its neighbours in the batch.
+    np.testing.assert_allclose(_logits(model, x[:1]), logits[:1], rtol=0, atol=1e-5)
+
+
+def _check_config(model, given):
+    config = model.get_config()
+    json.dumps(config)
+    arguments = set(registry.model_arguments(model.name.split("_")[0]))
+    assert arguments <= set(config)
+    for key, value in given.items():
+        assert _plain(config[key]) == _plain(value), key
+    again = type(model).from_config(config)
+    assert again.get_config() == config
+    assert [tuple(w.shape) for w in again.weights] == [tuple(w.shape) for w in model.weights]
+
+
+def _plain(value):
+    return json.loads(json.dumps(value))
+
+
+def _randomise(model):
+    """New values for every weight, so that a weight that is not saved, or saved in another's place, shows."""
+    rng = np.random.default_rng(1)
+    for weight in model.weights:
+        weight.assign(rng.uniform(0.5, 1.5, weight.shape))
+
+
+def _check_saving(model, tmp_path):
+    _randomise(model)
+    x, _ = sample_inputs(model, 3)
+    expected = _logits(model, x)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+    np.testing.assert_allclose(_logits(loaded, x), expected, **SAME)
+    model.save_to_preset(tmp_path / "whole", half=False)
+    loaded = load_folder(tmp_path / "whole")
+    np.testing.assert_allclose(_logits(loaded, x), expected, **SAME)
+    model.save_to_preset(tmp_path / "half")
+    loaded = load_folder(tmp_path / "half")
+    # Half precision rounds each weight by at most 2^-11 of itself.
+    for weight, rounded in zip(model.weights, loaded.weights, strict=True):
+        np.testing.assert_allclose(ops.convert_to_numpy(rounded), ops.convert_to_numpy(weight), rtol=2**-11, atol=1e-7)
+
+
+def load_folder(folder):
+    """A preset from a path."""
+    import kzoo
+
+    return kzoo.from_preset(str(folder))
+
+
+def _check_activations(model):
+    x, _ = sample_inputs(model, 3)
+    found = model.activations(x)
+    assert list(found)[-1] == "logits"
+    np.testing.assert_allclose(found["logits"], _logits(model, x), **SAME)
+    assert all(len(value) == 3 for value in found.values())
+
+
+def _check_initial_weights(name, model):
+    def weights(seed):
+        keras.utils.set_random_seed(seed)
+        return [ops.convert_to_numpy(w) for w in registry.create_model(f"{name}:mu").weights]
+
+    first, second, other = weights(3), weights(3), weights(4)
+    assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+    random = [i for i, value in enumerate(first) if np.unique(value).size > 2]
+    assert all(not np.array_equal(first[i], other[i]) for i in random)
+
+
+def _check_gradients(model):
+    x, y = sample_inputs(model, 8)
+    loss = model.classification_loss()
+    _, gradients = value_and_grad(lambda: loss(y, model(x, training=True)), model.trainable_variables)
+    for variable, gradient in zip(model.trainable_variables, gradients, strict=True):
+        assert gradient is not None, variable.path
+        assert np.any(ops.convert_to_numpy(gradient) != 0), variable.path
+
+
+def _check_learning(name):
+    """It tells four samples apart, and a step of `fit` moves every trainable weight."""
+    keras.utils.set_random_seed(5)
+    overrides = {"dropout": 0.0} if "dropout" in registry.model_arguments(name) else {}
+    model = registry.create_model(f"{name}:mu", **overrides)
+    x, _ = sample_inputs(model, 4)
+    y = (np.arange(4) % model.output_shape[-1]).astype("int32")
+    before = [ops.convert_to_numpy(w).copy() for w in model.trainable_variables]
+    model.compile(keras.optimizers.Adam(0.05), model.classification_loss(), metrics=["accuracy"])
+    model.fit(x, y, epochs=1, verbose=0)
+    for variable, old in zip(model.trainable_variables, before, strict=True):
+        assert np.any(ops.convert_to_numpy(variable) != old), variable.path
+    model.fit(x, y, epochs=60, verbose=0)
+    assert (model.predict(x, verbose=0).argmax(axis=-1) == y).all()
+
+
+def check_layer(cls, arguments: dict, input_shape: tuple[int, ...], tmp_path, *, training_changes: bool = False):
+    """Shapes, complete config, saving, gradients and symbolic construction of one layer.
+
+    Args:
+        cls: The layer's class.
+        arguments: Constructor arguments; every one must come back from `get_config`.
+        input_shape: Shape of one sample.
+        training_changes: Whether `training=True` gives other outputs, as in dropout.
+    """
+    keras.utils.set_random_seed(0)
+    layer = cls(**arguments)
+    config = layer.get_config()
+    json.dumps(keras.saving.serialize_keras_object(layer))
+    for key, value in arguments.items():
+        if isinstance(value, (int, float, str, bool)):
+            assert config[key] == value, key
+    inputs = keras.Input(input_shape)
+    model = keras.Model(inputs, layer(inputs))
+    rng = np.random.default_rng(0)
+    for count in (1, 5):
+        x = rng.normal(size=(count, *input_shape)).astype("float32")
+        outputs = _logits(model, x)
+        assert outputs.shape == (count, *model.output_shape[1:])
+        assert layer.compute_output_spec(keras.KerasTensor((count, *input_shape))).shape == outputs.shape
+    _randomise(model)
+    model.save(tmp_path / "layer.keras")
+    loaded = keras.saving.load_model(tmp_path / "layer.keras", safe_mode=True)
+    np.testing.assert_allclose(_logits(loaded, x), _logits(model, x), **SAME)
+    in_training = ops.convert_to_numpy(model(x, training=True))
+    assert np.array_equal(in_training, _logits(model, x)) != training_changes
+    if model.trainable_variables:
+        _, gradients = value_and_grad(lambda: ops.sum(model(x) ** 2), model.trainable_variables)
+        assert all(np.any(ops.convert_to_numpy(g) != 0) for g in gradients)

@@ -1,0 +1,24 @@
+"""What every test relies on: a backend chosen by kzoo before Keras loads, no network, a fixed seed."""
+
+import os
+import sys
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ["KZOO_OFFLINE"] = "1"
+
+import pytest
+
+import kzoo  # decides KERAS_BACKEND; Keras reads it once, on import
+
+
+@pytest.fixture(scope="session")
+def backend() -> str:
+    """The name of the backend that the tests run on."""
+    return kzoo.backend.name()
+
+
+@pytest.fixture(autouse=True)
+def seed():
+    """Seeds Keras where a test has loaded it. Tests of pure NumPy do not pay seconds for its import."""
+    if "keras" in sys.modules:
+        sys.modules["keras"].utils.set_random_seed(0)

@@ -1,0 +1,11 @@
+"""Every model of the registry keeps the contract of `tests/checks.py`; a new model is tested by being listed."""
+
+import pytest
+from checks import check_model
+
+from kzoo import registry
+
+
+@pytest.mark.parametrize("name", registry.list_models())
+def test_model_keeps_the_contract(name, tmp_path):
+    check_model(name, tmp_path)
