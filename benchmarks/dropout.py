@@ -72,7 +72,7 @@ def seconds(model, images, labels, steps):
             yield images, labels
 
     start = time.perf_counter()
-    model.fit(batches(), steps_per_epoch=steps, epochs=1, verbose=0)
+    model.fit(batches(), steps_per_epoch=steps, epochs=1, verbose=0, shuffle=False)
     return (time.perf_counter() - start) / steps
 
 
@@ -94,6 +94,8 @@ def compare(make, steps, turns):
         "portable_ms": 1e3 * statistics.median(times["portable"]),
         "ratio": ratio,
         "ratio_quartiles": [low, high],
+        # Other work on the machine only ever adds time, so the fastest turns are the cleanest.
+        "ratio_of_fastest": min(times["portable"]) / min(times["native"]),
         "within_limit": ratio <= LIMIT,
     }
 
@@ -102,20 +104,20 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", help="write the figures here as JSON")
     parser.add_argument("--smoke", action="store_true", help="two short turns: that it runs, not a figure")
-    parser.add_argument("--steps", type=int, default=30, help="steps in a turn")
-    parser.add_argument("--turns", type=int, default=21, help="turns of each kind")
+    parser.add_argument("--steps", type=int, default=10, help="steps in a turn")
+    parser.add_argument("--turns", type=int, default=31, help="turns of each kind")
     options = parser.parse_args()
     steps, turns = (2, 2) if options.smoke else (options.steps, options.turns)
 
     figures = {make.__name__: compare(make, steps, turns) for make in (mlp, cnn)}
     print(f"{keras.backend.backend()}: a training step of {BATCH}, portable over native dropout")
-    print(f"{'model':<6}{'native ms':>11}{'portable ms':>13}{'ratio':>8}  quartiles")
+    print(f"{'model':<6}{'native ms':>11}{'portable ms':>13}{'ratio':>8}{'of fastest':>12}  quartiles")
     for name, row in figures.items():
         low, high = row["ratio_quartiles"]
         verdict = "" if row["within_limit"] else f"  over the limit of {LIMIT}"
         print(
             f"{name:<6}{row['native_ms']:>11.3f}{row['portable_ms']:>13.3f}{row['ratio']:>8.3f}"
-            f"  {low:.3f} to {high:.3f}{verdict}"
+            f"{row['ratio_of_fastest']:>12.3f}  {low:.3f} to {high:.3f}{verdict}"
         )
     if options.out:
         report = {

@@ -127,8 +127,8 @@ def _choice() -> list[Finding]:
     """Which backend Keras is to run on, why, and what speaks against it."""
     here, chosen, wanted = backend.installed(), backend.choose(), _keras_json()
     variable = os.environ.get("KERAS_BACKEND")
-    # Where the variable was not set, `import kzoo` has set it, and says so by this name.
-    by_kzoo = variable and getattr(kzoo, "_chosen", None) == variable
+    # `import kzoo` sets the variable to its own choice. It is the user's where that choice would differ.
+    theirs = bool(variable) and variable != _unasked()
     if not here:
         text = f"none of {', '.join(backend.NAMES)} is installed, so no model can run"
         return [Finding("backend", "missing", text, f'pip install "kzoo[{backend.NAMES[0]}]"')]
@@ -142,17 +142,27 @@ def _choice() -> list[Finding]:
 
     if "keras" in sys.modules:
         why = "Keras is already imported with it"
-    elif variable and not by_kzoo:
+    elif theirs:
         why = "the variable KERAS_BACKEND says so"
     elif chosen == here[0]:
         why = f"the first that is installed of {', '.join(backend.NAMES)}"
     else:
         why = "keras.json says so"
     findings = [Finding("backend", "ok", f"{chosen}: {why}")]
-    if variable and not by_kzoo and wanted and wanted != variable:
+    if theirs and wanted and wanted != variable:
         text = f"{_home() / 'keras.json'} names {_short(wanted)}, KERAS_BACKEND {variable}: the variable wins"
         findings.append(Finding("backend", "note", text, "unset KERAS_BACKEND   to go by the file"))
     return findings
+
+
+def _unasked() -> str | None:
+    """The backend that kzoo would choose if KERAS_BACKEND were not set."""
+    variable = os.environ.pop("KERAS_BACKEND", None)
+    try:
+        return backend.choose()
+    finally:
+        if variable is not None:
+            os.environ["KERAS_BACKEND"] = variable
 
 
 def _backends() -> list[Finding]:

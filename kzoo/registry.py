@@ -64,6 +64,9 @@ _MODELS = {
     )
 }
 
+# Whose settings a data set takes where a model has no recipe of its own for it.
+_NEAREST = {"fashion_mnist": ("mnist",), "cifar10": ("mnist",), "spirals": ("moons",), "moons": ("xor",)}
+
 _PRESETS = Path(__file__).parent / "presets"
 
 
@@ -149,7 +152,7 @@ def create_model(name: str, /, **arguments):
 def recipe_for(model: str, data: str | None = None):
     """The recipe of a model on a data set; without `data`, the model's default recipe.
 
-    A data set that the model has no recipe for takes the default recipe's settings.
+    A data set that the model has no recipe for takes the settings of the nearest one that it has.
 
     Raises:
         UnknownName: if there is no such model.
@@ -160,7 +163,8 @@ def recipe_for(model: str, data: str | None = None):
         return recipes[info.recipes[0]]
     if data in recipes:
         return recipes[data]
-    return recipes[info.recipes[0]].override(data={"name": data})
+    nearest = next((near for near in _NEAREST.get(data, ()) if near in recipes), info.recipes[0])
+    return recipes[nearest].override(data={"name": data})
 
 
 def list_presets(pattern: str = "*") -> list[str]:

@@ -115,7 +115,7 @@ def _pair(value):
 def _conv2d_on_patches(x, kernel, strides, pads, dilation):
     """Convolution as one matrix product: the taps' shifted images side by side, times the kernel as a matrix.
 
-    The batch goes through in chunks whose patches fit the cache. The backward pass lays the patches of a
+    A large batch goes through in chunks whose patches fit the cache. The backward pass lays the patches of a
     chunk out again and never stores those of the batch, which are (kernel h * kernel w) times the input.
     """
     kernel_h, kernel_w, channels, filters = kernel.shape
@@ -143,7 +143,7 @@ def _conv2d_on_patches(x, kernel, strides, pads, dilation):
     patch_bytes = 4 * out_h * out_w * matrix.shape[0]
     chunk = max(1, _CHUNK_BYTES_PER_THREAD * thread_count() // patch_bytes)
     if chunk >= batch:
-        return jax.checkpoint(convolve)(x)
+        return convolve(x)
     # As few chunks as that allows, of equal size; the rest, fewer images than there are chunks, goes alone.
     chunk = batch // -(-batch // chunk)
     whole = batch - batch % chunk

@@ -38,8 +38,10 @@ def save(model, path, *, half: bool = True) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with replacing(folder / "model.weights.h5") as temporary:
         temporary.unlink()
-        # The optimizer's moments would treble the file and mean nothing here.
-        model.save_weights(temporary, objects_to_skip=[getattr(model, "optimizer", None)])
+        # A copy was never compiled: the optimizer's moments would treble the file and mean nothing here.
+        copy = type(model).from_config(model.get_config())
+        copy.set_weights(model.get_weights())
+        copy.save_weights(temporary)
         if half:
             _halve(temporary)
     write_json(folder / "config.json", {"model": names[0], "arguments": model.get_config()})

@@ -99,7 +99,7 @@ def _map_row(figure, grid, row: int, name: str, values, shown: int) -> None:
 
 def _name_row(axes, name: str, shape, note: str) -> None:
     bare(axes)
-    size = " \N{MULTIPLICATION SIGN} ".join(map(str, shape)) if len(shape) > 1 else f"{shape[0]} units"
+    size = " x ".join(map(str, shape)) if len(shape) > 1 else f"{shape[0]} units"
     axes.text(0, 0.5, "\n".join(filter(None, [name, size, note])), va="center", fontsize=TICK)
 
 
@@ -127,7 +127,7 @@ def kernels(weights, *, title: str | None = None, max_filters: int = 32, max_inp
     rows = -(-shown_filters // columns) if inputs == 1 else shown_inputs
 
     cut = f", the first {shown_filters} shown" if shown_filters < filters else ""
-    size = f"{filters} filters of {height} \N{MULTIPLICATION SIGN} {width}{cut}"
+    size = f"{filters} filters of {height} x {width}{cut}"
     if inputs > 1:
         size += f"\neach column is a filter, each row one of its {inputs} input channels"
         size += f", the first {shown_inputs} shown" if shown_inputs < inputs else ""

@@ -39,7 +39,7 @@ def save(path, model, state: dict) -> None:
         model: A built and compiled model.
         state: What JSON can hold.
     """
-    seeds = [keras.ops.convert_to_numpy(variable).tolist() for variable in _seed_states(model)]
+    seeds = [variable.numpy().tolist() for variable in _seed_states(model)]
     with replacing(path) as temporary:
         temporary.unlink()
         model.save(temporary)

@@ -232,7 +232,7 @@ def test_each_layer_is_a_row_of_its_first_channels_or_of_bars():
     figure = plots.feature_maps({"conv": maps, "logits": units}, image=np.eye(6), max_channels=5)
     draw(figure)
     words = [text.get_text() for axes in figure.axes for text in axes.texts]
-    assert words == ["input\n6 × 6", "conv\n6 × 6 × 12\nchannels 0 to 4 of 12", "logits\n10 units"]
+    assert words == ["input\n6 x 6", "conv\n6 x 6 x 12\nchannels 0 to 4 of 12", "logits\n10 units"]
     shown = [image.get_array() for axes in figure.axes for image in pictures(axes)]
     assert len(shown) == 6
     np.testing.assert_array_equal(shown[0], np.eye(6))
@@ -285,7 +285,7 @@ def test_filters_of_a_grey_input_fill_a_grid():
         np.testing.assert_array_equal(image.get_array(), weights[:, :, 0, index])
         low, high = image.get_clim()
         assert high == -low == np.abs(weights).max()
-    assert figure.get_suptitle() == "first layer\n10 filters of 3 × 3"
+    assert figure.get_suptitle() == "first layer\n10 filters of 3 x 3"
 
 
 def test_rows_are_input_channels_and_columns_filters():
@@ -294,7 +294,7 @@ def test_rows_are_input_channels_and_columns_filters():
     shown = [pictures(axes)[0].get_array() for axes in figure.axes[:6]]
     for index, (row, column) in enumerate(np.ndindex(3, 2)):
         np.testing.assert_array_equal(shown[index], weights[:, :, row, column])
-    assert "4 filters of 3 × 5, the first 2 shown" in figure.get_suptitle()
+    assert "4 filters of 3 x 5, the first 2 shown" in figure.get_suptitle()
 
 
 @pytest.mark.parametrize(

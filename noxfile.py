@@ -1,0 +1,47 @@
+"""The checks of kzoo; `nox` runs them all, `nox -l` lists them, `nox -s "tests(jax)"` runs one.
+
+Each session of `tests` installs one backend and no other, so that code which needs a second one fails.
+"""
+
+import nox
+
+BACKENDS = ("jax", "torch", "tensorflow")
+
+# The full suites come last: their closing lines are the ones to read.
+nox.options.sessions = ["lint", "parity", "tests"]
+# pip, not uv: uv does not read pip's own settings for extra indexes and folders of wheels.
+nox.options.default_venv_backend = "virtualenv"
+nox.options.error_on_missing_interpreters = True
+
+
+@nox.session
+def lint(session):
+    """Formatting and lint."""
+    session.install("-c", "constraints.txt", "ruff")
+    session.run("ruff", "format", "--check", ".")
+    session.run("ruff", "check", ".")
+
+
+@nox.session
+def parity(session):
+    """The three backends, installed side by side, give the same numbers."""
+    session.install("-c", "constraints.txt", f".[test,{','.join(BACKENDS)}]")
+    pytest(session, "tests/parity")
+
+
+@nox.session
+@nox.parametrize("backend", BACKENDS, ids=BACKENDS)
+def tests(session, backend):
+    """The whole suite with one backend, which kzoo has to find by itself."""
+    session.install("-c", "constraints.txt", f".[test,{backend}]")
+    found = session.run(
+        "python", "-c", "from kzoo.backend import installed; print(*installed())", silent=True
+    )
+    if found.split() != [backend]:
+        session.error(f"this session is for {backend} alone, but its environment has: {found}")
+    pytest(session)
+
+
+def pytest(session, *arguments):
+    # None takes a variable away: the choice of the backend is under test, too.
+    session.run("pytest", *arguments, *session.posargs, env={"KERAS_BACKEND": None})
