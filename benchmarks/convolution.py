@@ -134,9 +134,7 @@ def main(arguments=None):
         print(f"{title:30}{wall[0]:10.1f}{wall[1]:10.1f}{row['wall_ratio']:7.2f}x{row['cpu_ratio']:7.2f}x")
     # Linux counts in KiB, macOS in bytes; both sides have run in this process.
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    print(
-        f"difference of the loss after the first fit {row['first_loss_difference']:.1e}; peak {peak / 2**30:.2f} GiB"
-    )
+    print(f"loss of the first fit differs by {row['first_loss_difference']:.1e}; peak {peak / 2**30:.2f} GiB")
     if options.out:
         figures = {"backend": backend.name(), "devices": backend.devices(), "threads": backend.thread_count()}
         figures |= {"batch": batch, "smoke": options.smoke, "peak_bytes": peak, "rows": rows}

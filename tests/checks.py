@@ -30,7 +30,7 @@ def check_model(name: str, tmp_path) -> None:
     keras.utils.set_random_seed(7)
     model = registry.create_model(f"{name}:mu")
     _check_shapes(model)
-    _check_config(model, variants["mu"])
+    _check_config(name, model, variants["mu"])
     _check_saving(model, tmp_path)
     _check_activations(model)
     _check_initial_weights(name, model)
@@ -53,10 +53,10 @@ def _check_shapes(model):
     np.testing.assert_allclose(_logits(model, x[:1]), logits[:1], rtol=0, atol=1e-5)
 
 
-def _check_config(model, given):
+def _check_config(name, model, given):
     config = model.get_config()
     json.dumps(config)
-    arguments = set(registry.model_arguments(model.name.split("_")[0]))
+    arguments = set(registry.model_arguments(name))
     assert arguments <= set(config)
     for key, value in given.items():
         assert _plain(config[key]) == _plain(value), key

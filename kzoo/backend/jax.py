@@ -216,7 +216,7 @@ def random_bits(key, count):
         count: the number of draws, an int, or a scalar int32 tensor on TensorFlow.
 
     Returns:
-        The first and the second words, two int32 tensors (count,).
+        The first words and the second words, an int32 tensor (2, count).
     """
     return _random_bits(jnp.asarray(key), count)
 
@@ -227,8 +227,7 @@ def _random_bits(key, count):
     # compute them again there, which takes three times as long on a CPU.
     counter = lax.iota(jnp.uint32, count)
     words = threefry_2x32(key.astype(jnp.uint32), jnp.concatenate([jnp.zeros_like(counter), counter]))
-    words = lax.bitcast_convert_type(words, jnp.int32)
-    return words[:count], words[count:]
+    return lax.bitcast_convert_type(words, jnp.int32).reshape(2, count)
 
 
 def devices() -> list[str]:

@@ -76,12 +76,11 @@ def random_bits(key, count):
         count: the number of draws, an int, or a scalar int32 tensor on TensorFlow.
 
     Returns:
-        The first and the second words, two int32 tensors (count,).
+        The first words and the second words, an int32 tensor (2, count).
     """
     words = _random_bits(tf.cast(key, tf.int32), count)
     if isinstance(count, int):
-        for word in words:
-            word.set_shape([count])
+        words.set_shape([2, count])
     return words
 
 
@@ -118,7 +117,7 @@ def _random_bits(key, count):
     _, word0, word1, *_ = tf.while_loop(
         lambda group, *_: group <= 5, four_rounds, [1, word0, word1, key1, key2, key0, *lefts]
     )
-    return tf.bitcast(word0, tf.int32), tf.bitcast(word1, tf.int32)
+    return tf.bitcast(tf.stack([word0, word1]), tf.int32)
 
 
 def devices() -> list[str]:

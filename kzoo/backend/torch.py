@@ -84,13 +84,13 @@ def random_bits(key, count):
         count: the number of draws, an int, or a scalar int32 tensor on TensorFlow.
 
     Returns:
-        The first and the second words, two int32 tensors (count,).
+        The first words and the second words, an int32 tensor (2, count).
     """
     if key.device.type == "meta":
         # Keras infers shapes on this device, where a tensor has no values.
-        return tuple(torch.empty(count, dtype=torch.int32, device="meta") for _ in range(2))
+        return torch.empty((2, count), dtype=torch.int32, device="meta")
     if key.device.type == "cpu" and not torch.compiler.is_compiling():
-        return tuple(torch.from_numpy(word) for word in _random_bits_cpu(*key.tolist(), count))
+        return torch.from_numpy(_random_bits_cpu(*key.tolist(), count))
     key0, key1 = key.to(torch.int32)
     keys = (key0, key1, key0 ^ key1 ^ 0x1BD11BDA)
     word0 = key0.expand(count)
@@ -103,7 +103,7 @@ def random_bits(key, count):
             word1 = rotated ^ word0
         word0 = word0 + keys[(group + 1) % 3]
         word1 = word1 + keys[(group + 2) % 3] + (group + 1)
-    return word0, word1
+    return torch.stack([word0, word1])
 
 
 # Threefry2x32: by how many bits the four rounds of a group rotate, in turn.
@@ -131,7 +131,7 @@ def _random_bits_cpu(key0, key1, count):
                 word1 ^= word0
             word0 += keys[(group + 1) % 3]
             word1 += keys[(group + 2) % 3]
-            word1 += np.uint32(group + 1)
+            word1 += group + 1
     return words.view(np.int32)
 
 

@@ -2,8 +2,8 @@
 
 The draw is NumPy's, from PCG64 of the initializer's own seed in float64; only the result becomes a tensor.
 The distributions, the arguments and the configuration are those of Keras. A default seed comes from Python's
-`random`, so `keras.utils.set_random_seed(s)` decides the weights of a whole model. As in Keras, one initializer
-gives the same values at every call.
+`random`, so `keras.utils.set_random_seed(s)` decides the weights of a whole model. As in Keras, one
+initializer gives the same values at every call.
 
 Differs from Keras: a seed is an int, not a `SeedGenerator`, whose state lives on the backend.
 """
@@ -49,7 +49,7 @@ class _NumpyDraw:
         generator = np.random.Generator(np.random.PCG64(self.seed & 0xFFFFFFFFFFFFFFFF))
         values = self.values(tuple(shape), generator)
         dtype = keras.backend.standardize_dtype(dtype or keras.config.floatx())
-        # The backend makes the narrow types, as NumPy has no bfloat16, and from float32, where JAX would begin.
+        # NumPy has no bfloat16, so the backend makes the narrow types; from float32, as JAX has no float64.
         return ops.cast(values if dtype == "float64" else values.astype("float32"), dtype)
 
 

@@ -64,8 +64,8 @@ class Seeds(NamedTuple):
 
 def bits(shape, seed):
     """Uniform 32-bit words as int32: the numbers of `jax.random.bits(key, shape)`."""
-    word0, word1 = backend.random_bits(_key(seed), _size(shape))
-    return ops.reshape(ops.bitwise_xor(word0, word1), shape)
+    words = backend.random_bits(_key(seed), _size(shape))
+    return ops.reshape(ops.bitwise_xor(words[0], words[1]), shape)
 
 
 def uniform(shape, seed, minval=0.0, maxval=1.0, dtype=None):
@@ -97,17 +97,16 @@ def randint(shape, seed, minval, maxval):
 def keep_mask(shape, rate, seed):
     """Booleans, which elements a dropout keeps: each True with probability `kept_fraction(rate)`.
 
-    Element e of B = ceil(size / 4) counters is the 16-bit lane e // B of counter e % B, lanes in the order
-    word0 low, word0 high, word1 low, word1 high; it is kept where lane >= round(rate * 65536) - 32768.
+    Element e of B = ceil(size / 4) counters is the signed 16-bit lane e // B of counter e % B, lanes in the order
+    word0 low, word1 low, word0 high, word1 high; it is kept where lane >= round(rate * 65536) - 32768.
     """
     size = _size(shape)
-    word0, word1 = backend.random_bits(_key(seed), (size + 3) // 4)
-    # The lane stays in the upper half of its word, so that one comparison of whole words decides; what lies in
-    # the lower half cannot change the answer.
+    words = backend.random_bits(_key(seed), (size + 3) // 4)
+    # The lane stays in the upper half of its word, so that one comparison of whole words decides; what lies
+    # in the lower half cannot change the answer.
     least = np.int32((_threshold(rate) - 2**15) * 2**16)
-    lanes = (ops.left_shift(word0, 16), word0, ops.left_shift(word1, 16), word1)
-    kept = ops.concatenate([ops.greater_equal(lane, least) for lane in lanes])
-    return ops.reshape(kept[:size], shape)
+    kept = ops.concatenate([ops.left_shift(words, 16), words]) >= least
+    return ops.reshape(ops.reshape(kept, (-1,))[:size], shape)
 
 
 def kept_fraction(rate: float) -> float:
@@ -128,8 +127,8 @@ def dropout(inputs, rate, seed, noise_shape=None):
     shape = ops.shape(inputs)
     if noise_shape is not None:
         shape = [own if size is None else size for size, own in zip(noise_shape, shape, strict=True)]
-    kept = keep_mask(shape, rate, seed)
-    return ops.where(kept, inputs * (1 / kept_fraction(rate)), ops.zeros((), dtype=inputs.dtype))
+    # One product, where a choice between scaled inputs and zeros would take autograd two steps.
+    return inputs * (ops.cast(keep_mask(shape, rate, seed), inputs.dtype) * (1 / kept_fraction(rate)))
 
 
 def erfinv(x):

@@ -89,7 +89,7 @@ def reference_pool(x, pool_size, strides, padding):
 def output_and_gradients(fn, *arrays):
     """`fn(*arrays)`, weighted by `weights` into a scalar, with the gradient of each array."""
     variables = [keras.Variable(array, dtype="float32") for array in arrays]
-    outputs = ops.convert_to_numpy(fn(*variables))
+    outputs = ops.convert_to_numpy(fn(*[ops.convert_to_tensor(array) for array in arrays]))
     weights = ops.convert_to_tensor(cosines(outputs))
 
     def loss():

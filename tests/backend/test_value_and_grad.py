@@ -28,7 +28,7 @@ def test_value_and_gradients_of_a_least_squares_loss_match_the_closed_form():
     kernel = numpy(layer.kernel).astype("float64")
 
     def loss():
-        return ops.mean((layer(x.astype("float32")) - y.astype("float32")) ** 2)
+        return ops.mean((layer(x.astype("float32")) - ops.convert_to_tensor(y, dtype="float32")) ** 2)
 
     value, (dkernel, dbias) = backend.value_and_grad(loss, layer.trainable_variables)
     residual = x @ kernel - y

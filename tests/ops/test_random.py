@@ -18,7 +18,7 @@ KNOWN_ANSWERS = [
 
 
 def threefry(key, counter):
-    """Threefry2x32-20 in Python integers, after the paper: an oracle of other arithmetic than the backends'."""
+    """Threefry2x32-20 in Python integers, after the paper: other arithmetic than that of any backend."""
     keys = (*key, key[0] ^ key[1] ^ 0x1BD11BDA)
     words = [(counter[i] + keys[i]) % 2**32 for i in range(2)]
     for turn in range(20):
@@ -93,8 +93,8 @@ def test_every_backend_draws_these_numbers():
     ]
     assert numpy_of(random.keep_mask((3, 7), 0.4, 42)).astype(int).tolist() == [
         [1, 0, 1, 0, 1, 1, 0],
-        [1, 1, 1, 1, 0, 0, 1],
-        [0, 1, 0, 1, 1, 1, 1],
+        [1, 0, 1, 0, 1, 0, 1],
+        [1, 1, 1, 0, 1, 1, 1],
     ]
     np.testing.assert_allclose(
         numpy_of(random.normal((3,), 42)), [0.168054238, -1.50978875, -0.301091403], atol=5e-7
@@ -155,17 +155,19 @@ def test_the_states_of_seeds_are_variables_of_the_model_that_holds_them():
         def __init__(self):
             super().__init__()
             self.seeds = random.Seeds.of(1)
+            self.scale = self.add_weight(shape=(), initializer="ones")
 
         def call(self, x, training=False):
-            return x + random.normal(ops.shape(x), self.seeds.next(training))
+            return self.scale * x + random.normal(ops.shape(x), self.seeds.next(training))
 
     model = Noisy()
     model.compile("sgd", "mse")
     x = np.zeros((6, 3), "float32")
     model.fit(x, x, batch_size=2, epochs=2, validation_data=(x, x), validation_batch_size=3, verbose=0)
-    assert len(model.variables) - len(model.weights) >= 2
-    assert model.weights == []
     assert isinstance(model.seeds, random.Seeds)
+    for generator in model.seeds:
+        assert any(variable is generator.state for variable in model.variables)
+    assert len(model.weights) == 1
     # Six steps of training; two of validation in each of two epochs.
     assert int(numpy_of(model.seeds.training.state.value)[1]) == 6
     assert int(numpy_of(model.seeds.validation.state.value)[1]) == 4
@@ -173,7 +175,7 @@ def test_the_states_of_seeds_are_variables_of_the_model_that_holds_them():
 
 def test_each_bit_is_set_half_of_the_time():
     words = numpy_of(random.bits((20_000,), 5)).view("uint32")
-    ones = np.array([np.sum((words >> bit) & 1) for bit in range(32)])
+    ones = np.array([np.count_nonzero(words & 2**bit) for bit in range(32)])
     # The standard deviation of a count is sqrt(20000) / 2 = 71.
     assert np.abs(ones - 10_000).max() < 4 * 71
 
@@ -207,9 +209,10 @@ def test_erfinv_inverts_the_error_function_also_in_the_tails():
     from scipy import special
 
     x = np.concatenate([np.linspace(-0.999, 0.999, 1001), 1 - 2.0 ** -np.arange(10, 24)]).astype("float32")
-    # Giles gives a relative error of 3.5e-7 for single precision, before the rounding of each step.
+    # The worst is the rounding of x * x near 1: 2**-26 in 1 - x * x = 2**-12, through 1 / (2 log), is 4e-6.
+    # XLA, and so jax.random, rounds alike.
     np.testing.assert_allclose(
-        numpy_of(random.erfinv(ops.convert_to_tensor(x))), special.erfinv(x), rtol=1.5e-6
+        numpy_of(random.erfinv(ops.convert_to_tensor(x))), special.erfinv(x), rtol=5e-6
     )
 
 
@@ -219,7 +222,7 @@ def test_the_mask_takes_the_documented_lane_of_the_reference(rate, shape):
     size = int(np.prod(shape))
     quarter = -(-size // 4)
     words = np.array([threefry((9, 0), (0, i)) for i in range(quarter)], dtype="uint32").T
-    lanes = [words[0] & 0xFFFF, words[0] >> 16, words[1] & 0xFFFF, words[1] >> 16]
+    lanes = [words[0] & 0xFFFF, words[1] & 0xFFFF, words[0] >> 16, words[1] >> 16]
     signed = np.concatenate(lanes).astype("uint16").view("int16")[:size].astype(int)
     expected = (signed >= round(rate * 65536) - 32768).reshape(shape)
     np.testing.assert_array_equal(numpy_of(random.keep_mask(shape, rate, 9)), expected)

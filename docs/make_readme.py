@@ -1,0 +1,41 @@
+"""Writes README's table of models and presets from the registry and the presets' metrics: python docs/make_readme.py"""
+
+import json
+import sys
+from pathlib import Path
+
+from kzoo import registry
+
+README = Path(__file__).parents[1] / "README.md"
+BEGIN, END = "<!-- models: made by docs/make_readme.py -->", "<!-- end of models -->"
+
+
+def table() -> str:
+    """The table in Markdown."""
+    rows = ["| model | what it is | preset | test accuracy | parameters |", "| --- | --- | --- | --- | --- |"]
+    for name in registry.list_models():
+        first = f"`{name}` | {registry.model_info(name).summary}"
+        for preset in registry.list_presets(f"{name}_*") or [None]:
+            if preset is None:
+                rows.append(f"| {first} | | | |")
+                continue
+            metrics = json.loads((registry.preset_folder(preset) / "metrics.json").read_text(encoding="utf-8"))
+            rows.append(
+                f"| {first} | `{preset}` | {100 * metrics['test_accuracy']:.2f} % | {metrics['parameters']:,} |"
+            )
+            first = " | "
+    return "\n".join(rows)
+
+
+def made() -> str:
+    """README with the table written anew."""
+    text = README.read_text(encoding="utf-8")
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}\n{table()}\n{END}{after}"
+
+
+if __name__ == "__main__":
+    if "--check" in sys.argv:
+        sys.exit(made() != README.read_text(encoding="utf-8"))
+    README.write_text(made(), encoding="utf-8")

@@ -1,0 +1,66 @@
+"""Presets: those that ship, and how damaged ones are refused."""
+
+import json
+
+import numpy as np
+import pytest
+
+import kzoo
+from kzoo import registry
+from kzoo.errors import KzooError, UnknownName
+from kzoo.recipe import Recipe
+
+
+@pytest.mark.parametrize("name", kzoo.list_presets())
+def test_a_shipped_preset_gives_the_logits_of_the_backend_that_trained_it(name):
+    """probe.json was written under one backend; every other backend's tests read it."""
+    folder = registry.preset_folder(name)
+    probe = json.loads((folder / "probe.json").read_text())
+    model = kzoo.from_preset(name)
+    logits = model.predict(np.array(probe["inputs"], "float32"), verbose=0)
+    np.testing.assert_allclose(logits, probe["logits"], rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", kzoo.list_presets())
+def test_a_shipped_preset_says_how_it_was_made(name):
+    folder = registry.preset_folder(name)
+    recipe = Recipe.from_json((folder / "recipe.json").read_text())
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert name.startswith(f"{recipe.model.name}_{recipe.data.name}")
+    assert metrics["seed"] == recipe.seed
+    assert "train" in metrics["command"]
+    assert not recipe.smoke
+    assert f"{100 * metrics['test_accuracy']:.2f} %" in (folder / "README.md").read_text()
+    assert kzoo.create_model(recipe.model.name).name == json.loads((folder / "config.json").read_text())["model"]
+
+
+def test_all_presets_together_are_small():
+    folder = registry.preset_folder(kzoo.list_presets()[0]).parent
+    assert sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) < 40e6
+
+
+def test_a_preset_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(UnknownName, match="Did you mean 'cnn_mnist'"):
+        kzoo.from_preset("cnn_minst")
+    with pytest.raises(UnknownName, match="holds no config.json"):
+        kzoo.from_preset(str(tmp_path))
+
+
+def test_a_damaged_preset_is_refused(tmp_path):
+    kzoo.create_model("mlp:mu").save_to_preset(tmp_path)
+    weights = (tmp_path / "model.weights.h5").read_bytes()
+    (tmp_path / "model.weights.h5").write_bytes(weights[: len(weights) // 2])
+    with pytest.raises(KzooError, match="damaged"):
+        kzoo.from_preset(str(tmp_path))
+    (tmp_path / "config.json").write_text('{"model": "os:system", "arguments": {}}')
+    with pytest.raises(KzooError):
+        kzoo.from_preset(str(tmp_path))
+
+
+def test_a_weight_beyond_half_precision_is_refused_and_whole_precision_takes_it(tmp_path):
+    model = kzoo.create_model("mlp:mu")
+    model.trainable_variables[0].assign(np.full(model.trainable_variables[0].shape, 1e6))
+    with pytest.raises(KzooError, match="half=False"):
+        model.save_to_preset(tmp_path)
+    model.save_to_preset(tmp_path, half=False)
+    assert kzoo.from_preset(str(tmp_path)).trainable_variables[0].numpy().max() == 1e6
