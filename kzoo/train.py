@@ -19,7 +19,6 @@ _NOT_FLAGS = {"input_shape", "num_classes", "statistics", "portable_dropout"}
 def _choices_parser() -> argparse.ArgumentParser:
     """The flags that decide which recipe is meant, and what is done with it; the rest are the recipe's keys."""
     parser = argparse.ArgumentParser(prog="kzoo train", add_help=False, allow_abbrev=False)
-    parser.add_argument("model", nargs="?")
     parser.add_argument("--data")
     parser.add_argument("--config")
     parser.add_argument("--out")
@@ -88,6 +87,8 @@ def _explain(message: str, parser) -> str:
     wrong = None
     if "nrecognized arguments:" in message:
         wrong = message.partition("arguments:")[2].split()[0].lstrip("-").partition("=")[0]
+    elif "ption '" in message and "is not accepted" in message:
+        wrong = message.partition("ption '")[2].partition("'")[0]
     elif "does not accept option" in message:
         group = message.partition("roup '")[2].partition("'")[0]
         option = message.partition("option '")[2].partition("'")[0]
@@ -106,6 +107,7 @@ def read_recipe(argv: list[str]) -> tuple[Recipe | None, argparse.Namespace]:
         KzooError: for an unknown name, a wrong key, type or value.
     """
     given, rest = _choices_parser().parse_known_args(argv)
+    given.model, rest = _split_off_model(rest)
     if given.resume:
         # A resume that changed the recipe would not be the same run.
         refused = [*([given.model] if given.model else []), *rest]
@@ -144,8 +146,23 @@ def read_recipe(argv: list[str]) -> tuple[Recipe | None, argparse.Namespace]:
     plain["model"] = {k: v for k, v in plain["model"].items() if k == "name" or k in known}
     recipe = Recipe.from_dict(plain)
     if given.smoke:
-        recipe = recipe.override(smoke=True, epochs=min(recipe.epochs, 2))
+        # Two epochs, unless the flags name a number.
+        epochs = recipe.epochs if recipe.epochs != base.epochs else min(recipe.epochs, 2)
+        recipe = recipe.override(smoke=True, epochs=epochs)
     return recipe, given
+
+
+def _split_off_model(rest: list[str]) -> tuple[str | None, list[str]]:
+    """The one word that is neither a flag nor a flag's value, and the other words; every key takes a value."""
+    flags, words = [], []
+    takes_value = False
+    for word in rest:
+        if takes_value or word.startswith("-"):
+            flags.append(word)
+            takes_value = not takes_value and "=" not in word
+        else:
+            words.append(word)
+    return (words[0] if words else None), flags + words[1:]
 
 
 def _read_config(path: str) -> dict:

@@ -1,5 +1,6 @@
 """The command line: what it prints, what it refuses, and how it leaves."""
 
+import io
 import json
 import subprocess
 import sys
@@ -58,7 +59,7 @@ def test_a_typo_in_a_command_or_a_model_gets_a_suggestion(capsys):
 
 
 def test_train_without_a_model_and_without_a_terminal_lists_the_choices(capsys, monkeypatch):
-    monkeypatch.setattr("sys.stdin", open("/dev/null"))
+    monkeypatch.setattr("sys.stdin", io.StringIO())
     message = _refused(capsys, "train")
     for name in kzoo.list_models():
         assert name in message

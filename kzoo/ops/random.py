@@ -97,15 +97,14 @@ def randint(shape, seed, minval, maxval):
 def keep_mask(shape, rate, seed):
     """Booleans, which elements a dropout keeps: each True with probability `kept_fraction(rate)`.
 
-    Element e of B = ceil(size / 4) counters is the signed 16-bit lane e // B of counter e % B, lanes in the order
-    word0 low, word1 low, word0 high, word1 high; it is kept where lane >= round(rate * 65536) - 32768.
+    Element e takes the signed 16-bit lane e of the words: both halves, the lower first, of the first words of
+    ceil(size / 4) counters, then of their second words. It is kept where lane >= round(rate * 65536) - 32768.
     """
     size = _size(shape)
     words = backend.random_bits(_key(seed), (size + 3) // 4)
-    # The lane stays in the upper half of its word, so that one comparison of whole words decides; what lies
-    # in the lower half cannot change the answer.
-    least = np.int32((_threshold(rate) - 2**15) * 2**16)
-    kept = ops.concatenate([ops.left_shift(words, 16), words]) >= least
+    # The last axis of one element, since TensorFlow does not split an axis of unknown size.
+    lanes = ops.view(ops.reshape(words, (2, -1, 1)), "int16")
+    kept = lanes >= np.int16(_threshold(rate) - 2**15)
     return ops.reshape(ops.reshape(kept, (-1,))[:size], shape)
 
 
@@ -127,7 +126,7 @@ def dropout(inputs, rate, seed, noise_shape=None):
     shape = ops.shape(inputs)
     if noise_shape is not None:
         shape = [own if size is None else size for size, own in zip(noise_shape, shape, strict=True)]
-    # One product, where a choice between scaled inputs and zeros would take autograd two steps.
+    # One product for autograd, where a choice between scaled inputs and zeros would take two steps.
     return inputs * (ops.cast(keep_mask(shape, rate, seed), inputs.dtype) * (1 / kept_fraction(rate)))
 
 

@@ -107,8 +107,8 @@ def make_optimizer(recipe: Recipe, steps_per_epoch: int):
         clipnorm=recipe.clipping.norm,
         global_clipnorm=recipe.clipping.global_norm,
         clipvalue=recipe.clipping.value,
-        # Passed always: AdamW's own default would decay where the recipe says 0.
-        weight_decay=recipe.regularisation.weight_decay or None,
+        # AdamW alone refuses None, and its own default would decay where the recipe says 0.
+        weight_decay=recipe.regularisation.weight_decay or (0.0 if cls is keras.optimizers.AdamW else None),
         **arguments,
     )
     if recipe.regularisation.weight_decay:

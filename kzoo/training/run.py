@@ -7,6 +7,9 @@ A run folder holds
     best.keras, last.keras    weights and optimizer; the last one also carries what a resume needs
     metrics.json              the final figures, written when the run has ended
     *.png                     learning curves, confusion matrix, predictions or decision surface
+
+Losses of training and validation are what is minimised, label smoothing and penalties included; `test_loss` is the
+plain cross-entropy in nats.
 """
 
 import csv
@@ -78,8 +81,8 @@ def run(recipe: Recipe | None = None, *, out=None, resume=None, verbose: int | N
     keras.config.set_dtype_policy(recipe.precision)
     try:
         data = load_for(recipe)
+        model = build(recipe, data, -(-len(data.x_train) // recipe.batch_size))
         batches = Batches(data.x_train, data.y_train, recipe.batch_size, recipe.seed, _augmentation(recipe, data))
-        model = build(recipe, data, batches.num_batches)
         if resume is None:
             folder = _new_folder(recipe, out)
             write_text(folder / "recipe.json", recipe.to_json())

@@ -19,12 +19,12 @@ def test_every_backend_drops_these_elements():
     layer = Dropout(0.5, seed=42)
     x = np.ones((2, 6), "float32")
     assert numpy_of(layer(x, training=True)).tolist() == [
-        [0.0, 0.0, 0.0, 0.0, 2.0, 0.0],
-        [0.0, 0.0, 2.0, 2.0, 0.0, 2.0],
+        [0.0, 0.0, 0.0, 0.0, 0.0, 2.0],
+        [0.0, 2.0, 2.0, 0.0, 0.0, 2.0],
     ]
     assert numpy_of(layer(x, training=True)).tolist() == [
         [0.0, 0.0, 0.0, 2.0, 0.0, 0.0],
-        [0.0, 2.0, 0.0, 2.0, 0.0, 0.0],
+        [2.0, 2.0, 0.0, 0.0, 0.0, 0.0],
     ]
 
 

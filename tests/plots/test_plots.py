@@ -35,7 +35,7 @@ def draw(figure):
     figure.canvas.draw()
 
 
-# The shared palette
+# The palette
 
 
 def test_no_two_of_seventy_classes_share_colour_and_shape():
@@ -338,17 +338,22 @@ def test_the_surface_covers_the_points_and_says_how_many_are_right():
     np.testing.assert_array_equal(sets["wrong, training (2)"], [[0, 1], [1, 1]])
 
 
-def test_the_second_input_points_up():
+def test_the_second_input_points_up_on_a_plane_that_is_no_square():
+    def by_second_input(points):
+        return np.stack([1.5 - points[:, 1], points[:, 1] - 1.5], axis=1)
+
     figure = plots.decision_surface(
-        lambda points: np.stack([0.5 - points[:, 1], points[:, 1] - 0.5], axis=1),
-        XOR, np.array([0, 1, 0, 1]), title="t", resolution=10,
-    )  # fmt: skip
+        by_second_input, XOR * [1, 3], np.array([0, 1, 0, 1]), title="t", margin=0.5, resolution=10
+    )
     (axes,) = figure.axes
     (plane,) = pictures(axes)
+    assert (axes.get_xlim(), axes.get_ylim()) == ((-0.5, 1.5), (-0.5, 3.5))
+    assert plane.get_extent() == [-0.5, 1.5, -0.5, 3.5]
     assert axes.get_title().endswith("100.0 % right")
     assert plane.origin == "lower"
-    blue = np.array([int(style.color(0)[i : i + 2], 16) for i in (1, 3, 5)]) / 255
-    np.testing.assert_allclose(plane.get_array()[0, 0], 0.35 * blue + 0.65, atol=1e-12)
+    for row, winner in ((0, 0), (-1, 1)):
+        pure = np.array([int(style.color(winner)[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+        np.testing.assert_allclose(plane.get_array()[row, 0], 0.35 * pure + 0.65, atol=1e-12)
 
 
 def test_probabilities_fade_where_the_answer_is_open_and_scores_do_not():
