@@ -246,7 +246,7 @@ class Recipe(_Checked):
         random: "portable" draws dropout and noise with the same bits on every backend; "native" takes the
             backend's own generator.
         seed: Decides initial weights, split, order, dropout, noise and augmentation.
-        smoke: A run of seconds: a few hundred samples and two epochs at most.
+        smoke: A run of seconds on a few hundred samples; `--smoke` also caps the epochs at two.
 
     Raises:
         RecipeError: where a value has the wrong type or is out of range; the message names the key.

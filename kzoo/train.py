@@ -146,9 +146,8 @@ def read_recipe(argv: list[str]) -> tuple[Recipe | None, argparse.Namespace]:
     plain["model"] = {k: v for k, v in plain["model"].items() if k == "name" or k in known}
     recipe = Recipe.from_dict(plain)
     if given.smoke:
-        # Two epochs, unless the flags name a number.
-        epochs = recipe.epochs if recipe.epochs != base.epochs else min(recipe.epochs, 2)
-        recipe = recipe.override(smoke=True, epochs=epochs)
+        named = any(word.partition("=")[0] == "--epochs" for word in rest)
+        recipe = recipe.override(smoke=True, epochs=recipe.epochs if named else min(recipe.epochs, 2))
     return recipe, given
 
 

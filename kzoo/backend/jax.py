@@ -65,7 +65,7 @@ def value_and_grad(fn, variables):
 # The patches of one chunk of the batch, in bytes for each thread: about what stays in a core's cache. Larger
 # chunks spill, and above 32 MB the C library maps and faults in fresh pages at every call; smaller ones cost
 # more steps of the loop.
-_CHUNK_BYTES_PER_THREAD = 2**21
+_CHUNK_BYTES_PER_THREAD = 2**19
 
 
 def conv2d(x, kernel, strides=1, padding="valid", data_format=None, dilation=1, groups=1):

@@ -152,11 +152,13 @@ class Classifier(keras.Model):
         Returns:
             Layer name -> array (b, ...); the last one holds the logits.
         """
+        names = [*(layer.name for layer in self.layers[1:]), "logits"]
         if self not in _PROBES:
-            outputs = {layer.name: layer.output for layer in self.layers[1:]}
-            _PROBES[self] = keras.Model(self.input, {**outputs, "logits": self.output})
+            outputs = [*(layer.output for layer in self.layers[1:]), self.output]
+            _PROBES[self] = keras.Model(self.input, outputs)
+        # A list, since Keras on torch gives a dictionary back in the order of the alphabet.
         found = _PROBES[self](np.asarray(x), training=False)
-        return {name: keras.ops.convert_to_numpy(found[name]) for name in found}
+        return {name: keras.ops.convert_to_numpy(value) for name, value in zip(names, found, strict=True)}
 
     def save_to_preset(self, path, **details):
         """Writes config.json and half-precision weights into a folder that `kzoo.from_preset(path)` reads.

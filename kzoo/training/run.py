@@ -310,6 +310,8 @@ def _open_run(path) -> tuple[Path, Recipe]:
         runs = sorted(str(found.parent) for found in Path("runs").glob("*/recipe.json"))
         here = f" Runs here: {', '.join(runs[:20])}." if runs else " There are no runs in ./runs."
         raise RecipeError(f"--resume: {folder} is no run folder: it holds no recipe.json.{here}")
+    for half in folder.glob(".writing-*"):
+        half.unlink(missing_ok=True)  # what a kill left of a file that it interrupted
     return folder, Recipe.from_json((folder / "recipe.json").read_text(encoding="utf-8"))
 
 
