@@ -34,9 +34,7 @@ def parity(session):
 def tests(session, backend):
     """The whole suite with one backend, which kzoo has to find by itself."""
     session.install("-c", "constraints.txt", f".[test,{backend}]")
-    found = session.run(
-        "python", "-c", "from kzoo.backend import installed; print(*installed())", silent=True
-    )
+    found = session.run("python", "-c", "from kzoo.backend import installed; print(*installed())", silent=True)
     if found.split() != [backend]:
         session.error(f"this session is for {backend} alone, but its environment has: {found}")
     pytest(session)

@@ -125,9 +125,7 @@ def main(arguments=None):
     row["first_loss_difference"] = abs(losses["keras"][0] - losses["kzoo"][0])
     rows[f"fit, {steps} steps of {batch}"] = row
 
-    print(
-        f"{backend.name()}, {', '.join(backend.devices())}, {backend.thread_count()} threads, batch {batch}"
-    )
+    print(f"{backend.name()}, {', '.join(backend.devices())}, {backend.thread_count()} threads, batch {batch}")
     print(f"{'':30}{'keras ms':>10}{'kzoo ms':>10}{'wall':>8}{'CPU':>8}")
     for title, row in rows.items():
         wall = [1e3 * row[f"{side}_wall_s"] for side in SIDES]

@@ -68,9 +68,7 @@ def _info(argv) -> int:
         return 0
     known = [*registry.list_models(), *registry.list_presets()]
     if name not in known:
-        raise UnknownName(
-            f"No model or preset {name!r}.{did_you_mean(name, known)} There are: {', '.join(known)}."
-        )
+        raise UnknownName(f"No model or preset {name!r}.{did_you_mean(name, known)} There are: {', '.join(known)}.")
     info = registry.model_info(name)
     import inspect
 

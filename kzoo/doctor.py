@@ -232,14 +232,10 @@ def _tools() -> list[Finding]:
     return [
         Finding("C++ compiler", "ok", f"{compiler}; {purposes[0]}")
         if compiler
-        else Finding(
-            "C++ compiler", "missing", f"optional; {purposes[0]}", "apt install g++   or your system's"
-        ),
+        else Finding("C++ compiler", "missing", f"optional; {purposes[0]}", "apt install g++   or your system's"),
         Finding("graphviz", "ok", f"{dot}, for {purposes[1]}")
         if dot
-        else Finding(
-            "graphviz", "missing", f"optional, for {purposes[1]}", "apt install graphviz   or your system's"
-        ),
+        else Finding("graphviz", "missing", f"optional, for {purposes[1]}", "apt install graphviz   or your system's"),
     ]
 
 
@@ -249,9 +245,7 @@ def _folders() -> list[Finding]:
     findings.append(Finding("data cache", "ok", _listing(home / "datasets")))
     named = os.environ.get("KZOO_DATA_DIR")
     if not named:
-        findings.append(
-            Finding("KZOO_DATA_DIR", "ok", "not set; data sets come from the cache or a download")
-        )
+        findings.append(Finding("KZOO_DATA_DIR", "ok", "not set; data sets come from the cache or a download"))
     elif Path(named).expanduser().is_dir():
         findings.append(Finding("KZOO_DATA_DIR", "ok", _listing(Path(named).expanduser())))
     else:

@@ -86,9 +86,7 @@ def list_models(pattern: str = "*", *, family: str | None = None) -> list[str]:
             f"No family {family!r}.{did_you_mean(family, families)} Families: {', '.join(sorted(families))}."
         )
     return sorted(
-        name
-        for name, info in _MODELS.items()
-        if fnmatch.fnmatchcase(name, pattern) and family in (None, info.family)
+        name for name, info in _MODELS.items() if fnmatch.fnmatchcase(name, pattern) and family in (None, info.family)
     )
 
 
@@ -99,9 +97,7 @@ def model_info(name: str) -> ModelInfo:
         UnknownName: if there is none of that name.
     """
     if name not in _MODELS:
-        raise UnknownName(
-            f"No model {name!r}.{did_you_mean(name, _MODELS)} Models: {', '.join(sorted(_MODELS))}."
-        )
+        raise UnknownName(f"No model {name!r}.{did_you_mean(name, _MODELS)} Models: {', '.join(sorted(_MODELS))}.")
     return _MODELS[name]
 
 
@@ -140,8 +136,7 @@ def create_model(name: str, /, **arguments):
     for key in arguments:
         if key not in allowed and key != "name":
             raise RecipeError(
-                f"model.{key}: {name} has no such argument.{did_you_mean(key, allowed)} "
-                f"Allowed: {', '.join(allowed)}."
+                f"model.{key}: {name} has no such argument.{did_you_mean(key, allowed)} Allowed: {', '.join(allowed)}."
             )
     try:
         return cls(**arguments)

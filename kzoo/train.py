@@ -77,8 +77,9 @@ def recipe_parser(base: Recipe):
 
 def _keys(parser) -> list[str]:
     """The recipe's keys that a parser knows, such as "optimizer.learning_rate"."""
-    sections = {key.partition(".")[0] for key in parser.get_defaults().keys() if "." in key}
-    return sorted(set(parser.get_defaults().keys()) - sections - {"config"})
+    keys = list(parser.get_defaults().keys())
+    sections = {key.partition(".")[0] for key in keys if "." in key}
+    return sorted(set(keys) - sections - {"config"})
 
 
 def _explain(message: str, parser) -> str:

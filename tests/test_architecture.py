@@ -163,9 +163,7 @@ def test_the_checker_finds_a_broken_rule(tmp_path, path, source, complaint):
 
 
 def test_the_checker_finds_a_backend_in_a_demo(tmp_path):
-    write(
-        tmp_path, "demos/cnn_app.py", f"import {NAMES[0]}\nprint('fine here')\nfrom kzoo import create_model"
-    )
+    write(tmp_path, "demos/cnn_app.py", f"import {NAMES[0]}\nprint('fine here')\nfrom kzoo import create_model")
     assert violations(tmp_path) == [f"demos/cnn_app.py:1: {NAMES[0]} is imported outside kzoo/backend"]
 
 

@@ -231,9 +231,7 @@ def test_the_table_shows_every_finding_with_its_remedy_unchanged():
     doctor.render(findings, Console(file=stream, width=80))
     shown = stream.getvalue()
     # rich would swallow the brackets, were they taken for markup.
-    assert (
-        f'> pip install "kzoo[{FIRST}]"\n' in "\n".join(line.rstrip() for line in shown.splitlines()) + "\n"
-    )
+    assert f'> pip install "kzoo[{FIRST}]"\n' in "\n".join(line.rstrip() for line in shown.splitlines()) + "\n"
     assert all(finding.text in shown for finding in findings)
     assert "1 ok, 1 to note, 1 not there" in shown
 

@@ -127,9 +127,7 @@ def devices() -> list[str]:
         kind, index = device.name.lower().split(":")[-2:]
         if kind == "xla_cpu" or kind == "xla_gpu":
             continue
-        model = (
-            tf.config.experimental.get_device_details(device).get("device_name") if kind == "gpu" else None
-        )
+        model = tf.config.experimental.get_device_details(device).get("device_name") if kind == "gpu" else None
         found.append(f"{kind}:{index}" + (f" ({model})" if model else ""))
     return found
 

@@ -37,6 +37,4 @@ def batch_rng(seed, epoch, batch):
     Returns: a fresh `numpy.random.Generator`, independent of every other batch's and of `epoch_order`.
     Raises: ValueError if an argument is no integer in its range.
     """
-    return generator(
-        "augmentation", check_key("seed", seed), check_key("epoch", epoch), check_key("batch", batch)
-    )
+    return generator("augmentation", check_key("seed", seed), check_key("epoch", epoch), check_key("batch", batch))

@@ -56,9 +56,7 @@ def download(file):
 
     target = _cache() / file.path
     # "identity": an archive must arrive as it is stored, and its checksum is that of the stored bytes.
-    downloader = pooch.HTTPDownloader(
-        timeout=TIMEOUT, chunk_size=2**16, headers={"Accept-Encoding": "identity"}
-    )
+    downloader = pooch.HTTPDownloader(timeout=TIMEOUT, chunk_size=2**16, headers={"Accept-Encoding": "identity"})
     try:
         # pooch writes to a temporary name beside the target, compares the checksum, and only then renames.
         pooch.retrieve(file.url, f"sha256:{file.sha256}", target.name, target.parent, downloader=downloader)

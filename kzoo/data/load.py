@@ -131,9 +131,7 @@ def load_data(name="digits", *, validation_fraction=0.1, seed=0, smoke=False, **
     info = _TABLE[name]
     for argument in arguments:
         if argument not in info.arguments:
-            allowed = (
-                f" It takes: {', '.join(info.arguments)}." if info.arguments else " It takes none of its own."
-            )
+            allowed = f" It takes: {', '.join(info.arguments)}." if info.arguments else " It takes none of its own."
             raise ValueError(f"The data set {name!r} takes no argument `{argument}`.{allowed} Leave it out.")
     share = "a share of the training part, from 0 to below 1, such as 0.1"
     check_number("validation_fraction", validation_fraction, lambda v: 0 <= v < 1, share)
@@ -179,9 +177,7 @@ def _load_images(name, seed, smoke, arguments):
 def _load_points(name, seed, smoke, arguments):
     make = getattr(points, name)
     if smoke:
-        arguments["samples"] = min(
-            check_integer("samples", arguments.get("samples", SMOKE_TRAIN), 1), SMOKE_TRAIN
-        )
+        arguments["samples"] = min(check_integer("samples", arguments.get("samples", SMOKE_TRAIN), 1), SMOKE_TRAIN)
     x_train, y_train = make(generator("points", seed, 0), **arguments)
     x_test, y_test = make(generator("points", seed, 1), **arguments)
     if smoke:

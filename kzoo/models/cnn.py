@@ -89,9 +89,7 @@ class CNN(Classifier):
         x = standardise(inputs, statistics)
         for i, maps in enumerate(filters, start=1):
             for j in range(1, depth + 1):
-                conv = Conv2D(
-                    maps, 3, padding=padding, kernel_initializer=HeNormal(), name=f"conv_{i}_{j}", **shared
-                )
+                conv = Conv2D(maps, 3, padding=padding, kernel_initializer=HeNormal(), name=f"conv_{i}_{j}", **shared)
                 x = activate(conv(x), f"{i}_{j}")  # (b, h, w, maps)
             x = MaxPooling2D(2, name=f"pool_{i}")(x)  # (b, h / 2, w / 2, maps)
         x = keras.layers.Flatten(name="flatten")(x)  # (b, h w maps)

@@ -21,12 +21,30 @@ from kzoo.layers.dropout import Dropout
 from kzoo.layers.initializers import GlorotUniform, HeUniform
 from kzoo.models.base import Classifier, choice, fraction, sizes, standardise
 
-ACTIVATIONS = ("relu", "sigmoid", "tanh", "softmax", "linear", "leaky_relu", "elu", "selu", "gelu", "silu", "mish")
+ACTIVATIONS = (
+    "relu",
+    "sigmoid",
+    "tanh",
+    "softmax",
+    "linear",
+    "leaky_relu",
+    "elu",
+    "selu",
+    "gelu",
+    "silu",
+    "mish",
+)
 # He et al. 2015 doubles the variance for units that are silent on half of their inputs.
 _RELU_LIKE = ("relu", "leaky_relu", "elu", "gelu", "silu", "mish")
 
 PRESETS = {
-    "mu": {"input_shape": (4, 4, 1), "num_classes": 3, "hidden_dims": (8, 5), "dropout": 0.25, "batch_norm": True},
+    "mu": {
+        "input_shape": (4, 4, 1),
+        "num_classes": 3,
+        "hidden_dims": (8, 5),
+        "dropout": 0.25,
+        "batch_norm": True,
+    },
     "classic": {"input_shape": (28, 28, 1), "num_classes": 10, "hidden_dims": (128,), "dropout": 0.0},
 }
 

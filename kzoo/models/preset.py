@@ -1,10 +1,10 @@
 """Presets: a folder with a model's configuration and its trained weights, small enough to ship.
 
-    config.json         {"model": "cnn", "arguments": {...}}: a name of the registry, never code
-    model.weights.h5    Keras's own layout, in half precision and compressed
-    recipe.json         the recipe that trained it
-    metrics.json        its figures, with the seed, the command, the wall time and the kind of machine
-    README.md           the model card
+config.json         {"model": "cnn", "arguments": {...}}: a name of the registry, never code
+model.weights.h5    Keras's own layout, in half precision and compressed
+recipe.json         the recipe that trained it
+metrics.json        its figures, with the seed, the command, the wall time and the kind of machine
+README.md           the model card
 """
 
 import json

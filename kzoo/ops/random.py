@@ -88,9 +88,7 @@ def randint(shape, seed, minval, maxval):
     """Integers in [minval, maxval) as int32, from 31 bits: no value is likelier by more than span / 2**31."""
     span = maxval - minval
     if not 0 < span < 2**31:
-        raise ValueError(
-            f"randint needs minval < maxval < minval + 2**31; received minval={minval}, maxval={maxval}."
-        )
+        raise ValueError(f"randint needs minval < maxval < minval + 2**31; received minval={minval}, maxval={maxval}.")
     return minval + ops.mod(_shift_right(bits(shape, seed), 1), span)
 
 

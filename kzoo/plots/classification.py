@@ -22,9 +22,7 @@ def confusion_matrix(y_true, y_pred, class_names, *, title: str):
     y_true = _class_numbers("y_true", y_true, len(names))
     y_pred = _class_numbers("y_pred", y_pred, len(names))
     if y_true.size != y_pred.size:
-        raise ValueError(
-            f"y_true and y_pred must be of one length; received {y_true.size} and {y_pred.size}."
-        )
+        raise ValueError(f"y_true and y_pred must be of one length; received {y_true.size} and {y_pred.size}.")
 
     counts = np.zeros((len(names), len(names)), dtype=int)
     np.add.at(counts, (y_true, y_pred), 1)
@@ -122,19 +120,13 @@ def as_pictures(name: str, images) -> np.ndarray:
     """`images` as (n, h, w) greys, or as (n, h, w, 3) colours in 0..1."""
     images = np.asarray(images)
     grey = images.ndim == 3 or (images.ndim == 4 and images.shape[-1] == 1)
-    if not (grey or (images.ndim == 4 and images.shape[-1] == 3)) or not np.issubdtype(
-        images.dtype, np.number
-    ):
-        raise ValueError(
-            f"{name} must be of shape (n, h, w), (n, h, w, 1) or (n, h, w, 3); received {images.shape}."
-        )
+    if not (grey or (images.ndim == 4 and images.shape[-1] == 3)) or not np.issubdtype(images.dtype, np.number):
+        raise ValueError(f"{name} must be of shape (n, h, w), (n, h, w, 1) or (n, h, w, 3); received {images.shape}.")
     images = images.astype(float)
     if grey:
         return images.reshape(images.shape[:3])
     if images.size and (images.min() < 0 or images.max() > 1):
-        low, high = (
-            (0.0, 255.0) if images.min() >= 0 and images.max() <= 255 else (images.min(), images.max())
-        )
+        low, high = (0.0, 255.0) if images.min() >= 0 and images.max() <= 255 else (images.min(), images.max())
         images = (images - low) / (high - low)
     return images
 

@@ -29,9 +29,7 @@ def learning_curves(history: Mapping, *, title: str):
     names = list(dict.fromkeys(name.removeprefix("val_") for name in series))
     names.sort(key=lambda name: (not _is_loss(name), not _is_accuracy(name)))
     if not names:
-        raise ValueError(
-            f"history holds no metric; received the names {sorted(history)}, expected 'loss' at least."
-        )
+        raise ValueError(f"history holds no metric; received the names {sorted(history)}, expected 'loss' at least.")
 
     columns = min(len(names), 3)
     rows = -(-len(names) // columns)
@@ -55,9 +53,7 @@ def _checked(history) -> dict[str, np.ndarray]:
     series = {name: np.asarray(values, dtype=float) for name, values in history.items()}
     for name, values in series.items():
         if values.ndim != 1 or values.size == 0:
-            raise ValueError(
-                f"history[{name!r}] must hold one number per epoch; received shape {values.shape}."
-            )
+            raise ValueError(f"history[{name!r}] must hold one number per epoch; received shape {values.shape}.")
     lengths = {name: values.size for name, values in series.items()}
     if len(set(lengths.values())) > 1:
         raise ValueError(f"all lists of history must be of one length; received the lengths {lengths}.")
@@ -94,9 +90,7 @@ def _panel(axes, name: str, train, validation) -> None:
         logarithmic = _spans_decades(finite)
         if logarithmic:
             _log_axis(axes, finite)
-        label(
-            axes, x="epoch", y=f"{words} (log axis)" if logarithmic else words, title="Loss: lower is better"
-        )
+        label(axes, x="epoch", y=f"{words} (log axis)" if logarithmic else words, title="Loss: lower is better")
     else:
         label(axes, x="epoch", y=words, title=words)
     _epoch_axis(axes, epochs.size)

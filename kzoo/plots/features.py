@@ -20,8 +20,7 @@ def feature_maps(activations: Mapping, *, image=None, max_channels: int = 8):
     """
     if not isinstance(activations, Mapping) or not activations:
         raise ValueError(
-            "activations must be a non-empty dict from layer name to an array; "
-            f"received {type(activations).__name__}."
+            f"activations must be a non-empty dict from layer name to an array; received {type(activations).__name__}."
         )
     if max_channels < 1:
         raise ValueError(f"max_channels must be at least 1; received {max_channels}.")
@@ -35,9 +34,7 @@ def feature_maps(activations: Mapping, *, image=None, max_channels: int = 8):
     if image is not None:
         image = np.asarray(image)
         if image.ndim not in (2, 3):
-            raise ValueError(
-                f"image must be of shape (h, w), (h, w, 1) or (h, w, 3); received {image.shape}."
-            )
+            raise ValueError(f"image must be of shape (h, w), (h, w, 1) or (h, w, 3); received {image.shape}.")
         image = as_pictures("image", image[None])[0]
 
     columns = max([min(v.shape[-1], max_channels) for v in layers.values() if v.ndim == 3], default=6)
@@ -118,9 +115,7 @@ def kernels(weights, *, title: str | None = None, max_filters: int = 32, max_inp
     if weights.ndim != 4 or weights.size == 0:
         raise ValueError(f"weights must be of shape (h, w, cin, cout); received {weights.shape}.")
     if max_filters < 1 or max_inputs < 1:
-        raise ValueError(
-            f"max_filters and max_inputs must be at least 1; received {max_filters}, {max_inputs}."
-        )
+        raise ValueError(f"max_filters and max_inputs must be at least 1; received {max_filters}, {max_inputs}.")
     height, width, inputs, filters = weights.shape
     shown_filters, shown_inputs = min(filters, max_filters), min(inputs, max_inputs)
     columns = min(8, shown_filters) if inputs == 1 else shown_filters

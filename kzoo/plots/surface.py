@@ -28,9 +28,7 @@ def decision_surface(
     if x_test is not None:
         sets.append(("test", *_points("x_test", x_test, "y_test", y_test)))
     if resolution < 2 or margin < 0:
-        raise ValueError(
-            f"resolution must be at least 2 and margin 0 or more; received {resolution}, {margin}."
-        )
+        raise ValueError(f"resolution must be at least 2 and margin 0 or more; received {resolution}, {margin}.")
 
     every = np.concatenate([points for _, points, _ in sets])
     low, high = every.min(axis=0) - margin, every.max(axis=0) + margin
@@ -47,9 +45,7 @@ def decision_surface(
     width, height = 5.0 * (high - low) / (high - low).max()
     figure = new_figure(width + 3.6, height + 1.1)
     axes = figure.add_subplot()
-    axes.imshow(
-        _shades(scores), origin="lower", extent=(low[0], high[0], low[1], high[1]), interpolation="nearest"
-    )
+    axes.imshow(_shades(scores), origin="lower", extent=(low[0], high[0], low[1], high[1]), interpolation="nearest")
     for index in range(classes):
         # Above zero where this class wins: its zero line is the border, smoother than a map of winners.
         lead = scores[..., index] - np.delete(scores, index, axis=-1).max(axis=-1)
@@ -117,7 +113,6 @@ def _points(x_name: str, x, y_name: str, y):
         raise ValueError(f"{x_name} must be of shape (n, 2); received {x.shape}.")
     if y.shape != (len(x),) or not np.issubdtype(y.dtype, np.integer) or y.min() < 0:
         raise ValueError(
-            f"{y_name} must hold {len(x)} integer classes from 0, one per point; "
-            f"received shape {y.shape} of {y.dtype}."
+            f"{y_name} must hold {len(x)} integer classes from 0, one per point; received shape {y.shape} of {y.dtype}."
         )
     return x, y

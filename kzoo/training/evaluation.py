@@ -49,5 +49,3 @@ def evaluate(model, x, y, batch_size: int = 256) -> tuple[dict[str, float], np.n
 def parameter_count(model) -> int:
     """Trainable numbers in a model."""
     return int(sum(np.prod(v.shape) for v in model.trainable_variables))
-
-

@@ -86,7 +86,10 @@ def publish(run_folder, folder) -> dict:
 
     model = preset.from_preset(_as_path(folder))
     x = np.random.default_rng(0).random((4, *model.input_shape[1:])).round(3).astype("float32")
-    write_json(folder / "probe.json", {"inputs": x.tolist(), "logits": np.asarray(model.predict(x, verbose=0)).tolist()})
+    write_json(
+        folder / "probe.json",
+        {"inputs": x.tolist(), "logits": np.asarray(model.predict(x, verbose=0)).tolist()},
+    )
     info = registry.model_info(recipe.model.name)
     card = _CARD.format(
         name=folder.name,

@@ -171,7 +171,10 @@ class _Record(keras.callbacks.Callback):
         """By the recipe's monitor; among equal accuracies the lower loss is the better one."""
 
         def rank(figures):
-            return (-figures[self.recipe.monitor] if self.recipe.monitor == "val_accuracy" else 0, figures["val_loss"])
+            return (
+                -figures[self.recipe.monitor] if self.recipe.monitor == "val_accuracy" else 0,
+                figures["val_loss"],
+            )
 
         return self.best is None or rank(logs) < rank(self.best)
 

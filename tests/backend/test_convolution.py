@@ -110,19 +110,13 @@ def arrays_for(shape, kernel, groups, filters):
     return x, generator.normal(size=(*kernel, shape[3] // groups, filters)).astype("float32")
 
 
-@pytest.mark.parametrize(
-    ("kernel", "strides", "padding", "dilation", "groups", "shape", "filters"), CASES, ids=NAMES
-)
-def test_conv2d_and_its_gradients_match_the_sum_written_out(
-    kernel, strides, padding, dilation, groups, shape, filters
-):
+@pytest.mark.parametrize(("kernel", "strides", "padding", "dilation", "groups", "shape", "filters"), CASES, ids=NAMES)
+def test_conv2d_and_its_gradients_match_the_sum_written_out(kernel, strides, padding, dilation, groups, shape, filters):
     x, weights = arrays_for(shape, kernel, groups, filters)
     y, _, dx, dkernel = reference_conv(x, weights, cosines, strides, padding, dilation, groups)
     if groups > 1 and keras.backend.backend() == "tensorflow":
         # TensorFlow has no gradient of a grouped convolution on a CPU, but for what is compiled by XLA.
-        found = ops.convert_to_numpy(
-            backend.conv2d(x, weights, strides, padding, "channels_last", dilation, groups)
-        )
+        found = ops.convert_to_numpy(backend.conv2d(x, weights, strides, padding, "channels_last", dilation, groups))
         np.testing.assert_allclose(found, y, atol=2e-5)
         return
     found, gradients = output_and_gradients(
@@ -134,9 +128,7 @@ def test_conv2d_and_its_gradients_match_the_sum_written_out(
     np.testing.assert_allclose(gradients[1], dkernel, atol=2e-4)
 
 
-@pytest.mark.parametrize(
-    ("kernel", "strides", "padding", "dilation", "groups", "shape", "filters"), CASES, ids=NAMES
-)
+@pytest.mark.parametrize(("kernel", "strides", "padding", "dilation", "groups", "shape", "filters"), CASES, ids=NAMES)
 def test_conv2d_equals_keras_ops_conv(kernel, strides, padding, dilation, groups, shape, filters):
     x, weights = arrays_for(shape, kernel, groups, filters)
     found = backend.conv2d(x, weights, strides, padding, "channels_last", dilation, groups)
@@ -144,9 +136,7 @@ def test_conv2d_equals_keras_ops_conv(kernel, strides, padding, dilation, groups
     np.testing.assert_allclose(ops.convert_to_numpy(found), ops.convert_to_numpy(expected), atol=2e-5)
 
 
-@pytest.mark.skipif(
-    keras.backend.backend() == "tensorflow", reason="TensorFlow has no channels_first on a CPU"
-)
+@pytest.mark.skipif(keras.backend.backend() == "tensorflow", reason="TensorFlow has no channels_first on a CPU")
 @pytest.mark.parametrize("padding", ["valid", "same"])
 def test_channels_first_is_channels_last_transposed(padding):
     x, weights = arrays_for((2, 7, 6, 3), (3, 3), 1, 4)
@@ -240,9 +230,7 @@ POOLS = [
 
 
 @pytest.mark.parametrize(("pool_size", "strides", "padding", "shape"), POOLS)
-def test_max_pool2d_and_its_gradient_match_the_first_maximum_of_each_window(
-    pool_size, strides, padding, shape
-):
+def test_max_pool2d_and_its_gradient_match_the_first_maximum_of_each_window(pool_size, strides, padding, shape):
     # A few small integers: most windows have a tie.
     x = np.random.default_rng(5).integers(-2, 2, shape).astype("float32")
     y, place = reference_pool(x, pool_size, strides or pool_size, padding)

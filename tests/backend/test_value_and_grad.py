@@ -65,9 +65,7 @@ def test_batch_normalisation_statistics_move_as_in_a_plain_call():
     layer.build((None, 4))
     backend.value_and_grad(lambda: ops.sum(layer(x, training=True)), layer.trainable_variables)
     np.testing.assert_allclose(numpy(layer.moving_mean), 0.1 * x.astype("float64").mean(0), rtol=1e-4)
-    np.testing.assert_allclose(
-        numpy(layer.moving_variance), 0.9 + 0.1 * x.astype("float64").var(0), rtol=1e-4
-    )
+    np.testing.assert_allclose(numpy(layer.moving_variance), 0.9 + 0.1 * x.astype("float64").var(0), rtol=1e-4)
 
 
 def test_a_seed_generator_moves_on_and_each_call_draws_anew():

@@ -152,9 +152,7 @@ def test_an_image_does_not_depend_on_the_size_of_its_batch():
     offset = np.random.default_rng(1).standard_normal((90, 2))
     whole = warp(images, matrix, offset)
     for i in (0, 40, 41, 42, 89):
-        np.testing.assert_array_equal(
-            whole[i], warp(images[i : i + 1], matrix[i : i + 1], offset[i : i + 1])[0]
-        )
+        np.testing.assert_array_equal(whole[i], warp(images[i : i + 1], matrix[i : i + 1], offset[i : i + 1])[0])
 
 
 def test_an_empty_batch_and_a_view_are_taken():
@@ -182,7 +180,5 @@ def test_an_option_out_of_range_is_refused(options, message):
 
 @pytest.mark.parametrize("images", [np.zeros((2, 4, 4), np.float32), np.zeros((2, 4, 4, 1), np.uint8)])
 def test_another_shape_or_dtype_is_refused(images):
-    with pytest.raises(
-        ValueError, match=r"float32 array of shape \(b, h, w, c\).*Received: .*astype\('float32'\)"
-    ):
+    with pytest.raises(ValueError, match=r"float32 array of shape \(b, h, w, c\).*Received: .*astype\('float32'\)"):
         augment(images, np.random.default_rng(0))

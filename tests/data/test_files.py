@@ -151,9 +151,7 @@ def test_a_file_that_is_no_such_archive_is_refused(mnist, cache, kind):
     path = cache / "mnist.npz"
     path.parent.mkdir(parents=True)
     path.write_bytes(content)
-    with pytest.raises(
-        DatasetUnavailable, match="is refused: it does not hold the arrays of MNIST"
-    ) as caught:
+    with pytest.raises(DatasetUnavailable, match="is refused: it does not hold the arrays of MNIST") as caught:
         load_data("mnist")
     assert hashlib.sha256(content).hexdigest() in str(caught.value)
     assert images.MNIST.sha256 in str(caught.value)
@@ -201,9 +199,7 @@ def test_cifar10_is_read_from_the_binary_archive_without_unpacking_it(server, ca
     assert [path.name for path in cache.iterdir()] == ["cifar-10-binary.tar.gz"]
 
 
-FILE = files.RemoteFile(
-    "folder/some.bin", "http://127.0.0.1:9/some.bin", hashlib.sha256(b"right").hexdigest()
-)
+FILE = files.RemoteFile("folder/some.bin", "http://127.0.0.1:9/some.bin", hashlib.sha256(b"right").hexdigest())
 
 
 def test_the_users_folder_comes_before_kerass_cache(cache, tmp_path, monkeypatch):
@@ -316,7 +312,5 @@ def test_offline_no_download_is_tried(server, cache, monkeypatch):
 
 def test_a_path_that_cannot_be_read_is_answered_in_one_sentence(cache):
     (cache / FILE.path).mkdir(parents=True)
-    with pytest.raises(
-        DatasetUnavailable, match=r"Cannot read .*some.bin .* move it away and run this again"
-    ):
+    with pytest.raises(DatasetUnavailable, match=r"Cannot read .*some.bin .* move it away and run this again"):
         files.obtain(FILE)

@@ -121,16 +121,12 @@ def test_the_std_of_a_constant_channel_is_one():
     # In float64 the mean of 2,999 times 0.7 misses 0.7 by rounding.
     x = np.stack([np.full(2999, 0.7), np.zeros(2999), np.arange(2999)], axis=1)
     for dtype in (np.float32, np.float64):
-        np.testing.assert_allclose(
-            standard_stats(x.astype(dtype))[1], [1.0, 1.0, np.arange(2999).std()], rtol=1e-6
-        )
+        np.testing.assert_allclose(standard_stats(x.astype(dtype))[1], [1.0, 1.0, np.arange(2999).std()], rtol=1e-6)
 
 
 @pytest.mark.parametrize("x", [np.zeros((0, 2)), np.zeros(4)])
 def test_standard_stats_of_no_sample_are_refused(x):
-    with pytest.raises(
-        ValueError, match=r"at least one sample. Received: shape .*standard_stats\(data.x_train\)"
-    ):
+    with pytest.raises(ValueError, match=r"at least one sample. Received: shape .*standard_stats\(data.x_train\)"):
         standard_stats(x)
 
 
@@ -158,9 +154,7 @@ def test_a_fraction_that_empties_a_part_is_refused(fraction, part):
 
 
 def test_a_seed_out_of_range_is_refused():
-    with pytest.raises(
-        ValueError, match=r"`seed` must be an integer from 0 to 4294967295. Received: seed=-1"
-    ):
+    with pytest.raises(ValueError, match=r"`seed` must be an integer from 0 to 4294967295. Received: seed=-1"):
         load_data("xor", seed=-1)
 
 

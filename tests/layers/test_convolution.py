@@ -108,9 +108,7 @@ def test_mixed_precision_computes_in_half_and_keeps_weights_in_float32(policy):
     assert layer.kernel.dtype == "float32"
 
 
-@pytest.mark.parametrize(
-    "options", [{}, {"pool_size": 3, "strides": 2, "padding": "same"}, {"pool_size": (3, 2)}]
-)
+@pytest.mark.parametrize("options", [{}, {"pool_size": 3, "strides": 2, "padding": "same"}, {"pool_size": (3, 2)}])
 def test_max_pooling_equals_that_of_keras(options):
     x = images(2, 11, 9)
     own, bare = convolution.MaxPooling2D(**options)(x), keras.layers.MaxPooling2D(**options)(x)

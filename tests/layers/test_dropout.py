@@ -58,9 +58,7 @@ def test_the_rates_zero_and_one_are_exact(rate, expected):
 
 
 def test_a_noise_shape_drops_whole_channels():
-    y = numpy_of(
-        Dropout(0.5, noise_shape=(None, 1, None), seed=5)(np.ones((8, 6, 10), "float32"), training=True)
-    )
+    y = numpy_of(Dropout(0.5, noise_shape=(None, 1, None), seed=5)(np.ones((8, 6, 10), "float32"), training=True))
     np.testing.assert_array_equal(y, np.repeat(y[:, :1], 6, axis=1))
     assert 0.2 < (y[:, 0] == 0).mean() < 0.8
 
@@ -78,9 +76,7 @@ def test_narrow_types_stay_narrow(dtype):
     for layer in (Dropout(0.5, seed=1, dtype=dtype), GaussianNoise(0.5, seed=1, dtype=dtype)):
         y = layer(ops.ones((4, 6), dtype=dtype), training=True)
         assert keras.backend.standardize_dtype(y.dtype) == dtype
-    y = numpy_of(
-        ops.cast(Dropout(0.5, seed=1, dtype=dtype)(ops.ones((4, 6), dtype=dtype), training=True), "float32")
-    )
+    y = numpy_of(ops.cast(Dropout(0.5, seed=1, dtype=dtype)(ops.ones((4, 6), dtype=dtype), training=True), "float32"))
     np.testing.assert_array_equal(y, 2.0 * numpy_of(random.keep_mask((4, 6), 0.5, 1)))
 
 
@@ -114,9 +110,7 @@ def test_fit_draws_what_eager_calls_draw(how, symbolic):
     model.compile(keras.optimizers.SGD(0.0), "mse", **how)
     model.fit(x, x, batch_size=4, shuffle=False, verbose=0)
     eager = Dropout(0.5, seed=21)
-    expected = sum(
-        numpy_of(eager(np.ones((size, 6), "float32"), training=True)).sum(axis=0) for size in batches
-    )
+    expected = sum(numpy_of(eager(np.ones((size, 6), "float32"), training=True)).sum(axis=0) for size in batches)
     np.testing.assert_array_equal(numpy_of(recorder.total.value), expected)
     assert any(variable is dropout.seed_generator.state for variable in model.variables)
     assert not any(variable is dropout.seed_generator.state for variable in model.weights)
@@ -154,9 +148,7 @@ def test_the_default_seed_comes_from_set_random_seed():
 def test_without_portability_the_mask_is_that_of_keras():
     x = np.ones((20, 10), "float32")
     ours = Dropout(0.5, seed=4, portable=False)(x, training=True)
-    np.testing.assert_array_equal(
-        numpy_of(ours), numpy_of(keras.layers.Dropout(0.5, seed=4)(x, training=True))
-    )
+    np.testing.assert_array_equal(numpy_of(ours), numpy_of(keras.layers.Dropout(0.5, seed=4)(x, training=True)))
     assert (numpy_of(ours) != numpy_of(Dropout(0.5, seed=4)(x, training=True))).any()
     noise = GaussianNoise(0.5, seed=4, portable=False)(x, training=True)
     native = keras.layers.GaussianNoise(0.5, seed=4)(x, training=True)

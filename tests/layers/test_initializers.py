@@ -131,9 +131,7 @@ def test_a_layer_restores_its_initializer():
     assert type(copy.kernel_initializer) is initializers.HeNormal
     layer.build((None, 5))
     copy.build((None, 5))
-    np.testing.assert_array_equal(
-        ops.convert_to_numpy(copy.kernel.value), ops.convert_to_numpy(layer.kernel.value)
-    )
+    np.testing.assert_array_equal(ops.convert_to_numpy(copy.kernel.value), ops.convert_to_numpy(layer.kernel.value))
 
 
 def test_set_random_seed_decides_the_default_seeds():

@@ -42,7 +42,7 @@ def test_all_presets_together_are_small():
 def test_a_preset_that_is_not_there_is_named(tmp_path):
     with pytest.raises(UnknownName, match="Did you mean 'cnn_mnist'"):
         kzoo.from_preset("cnn_minst")
-    with pytest.raises(UnknownName, match="holds no config.json"):
+    with pytest.raises(UnknownName, match=r"holds no config\.json"):
         kzoo.from_preset(str(tmp_path))
 
 

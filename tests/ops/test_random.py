@@ -96,9 +96,7 @@ def test_every_backend_draws_these_numbers():
         [1, 1, 1, 1, 0, 0, 1],
         [1, 1, 0, 1, 1, 0, 0],
     ]
-    np.testing.assert_allclose(
-        numpy_of(random.normal((3,), 42)), [0.168054238, -1.50978875, -0.301091403], atol=5e-7
-    )
+    np.testing.assert_allclose(numpy_of(random.normal((3,), 42)), [0.168054238, -1.50978875, -0.301091403], atol=5e-7)
 
 
 @pytest.mark.skipif(keras.backend.backend() != "jax", reason="compares with jax.random")
@@ -107,9 +105,7 @@ def test_the_numbers_are_those_of_jax():
 
     key = key_of(42, 3)
     shape = (33, 5)
-    np.testing.assert_array_equal(
-        numpy_of(random.bits(shape, key)).view("uint32"), jax.random.bits(key, shape)
-    )
+    np.testing.assert_array_equal(numpy_of(random.bits(shape, key)).view("uint32"), jax.random.bits(key, shape))
     np.testing.assert_array_equal(numpy_of(random.uniform(shape, key)), jax.random.uniform(key, shape))
     np.testing.assert_allclose(numpy_of(random.normal(shape, key)), jax.random.normal(key, shape), atol=5e-7)
 
@@ -127,18 +123,14 @@ def test_validation_never_moves_the_training_stream():
     plain, disturbed = random.Seeds.of(42), random.Seeds.of(42)
     for _ in range(3):
         disturbed.next(training=False)
-        np.testing.assert_array_equal(
-            numpy_of(plain.next(training=True)), numpy_of(disturbed.next(training=True))
-        )
+        np.testing.assert_array_equal(numpy_of(plain.next(training=True)), numpy_of(disturbed.next(training=True)))
 
 
 def test_the_streams_of_neighbouring_seeds_share_no_key():
     keys = set()
     for seed in (41, 42, 43):
         seeds = random.Seeds.of(seed)
-        keys |= {
-            tuple(numpy_of(seeds.next(training)).tolist()) for training in (True, False) for _ in range(50)
-        }
+        keys |= {tuple(numpy_of(seeds.next(training)).tolist()) for training in (True, False) for _ in range(50)}
     assert len(keys) == 300
 
 
@@ -211,9 +203,7 @@ def test_erfinv_inverts_the_error_function_also_in_the_tails():
     x = np.concatenate([np.linspace(-0.999, 0.999, 1001), 1 - 2.0 ** -np.arange(10, 24)]).astype("float32")
     # The worst is the rounding of x * x near 1: 2**-26 in 1 - x * x = 2**-12, through 1 / (2 log), is 4e-6.
     # XLA, and so jax.random, rounds alike.
-    np.testing.assert_allclose(
-        numpy_of(random.erfinv(ops.convert_to_tensor(x))), special.erfinv(x), rtol=5e-6
-    )
+    np.testing.assert_allclose(numpy_of(random.erfinv(ops.convert_to_tensor(x))), special.erfinv(x), rtol=5e-6)
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.25, 0.5, 0.9])

@@ -7,6 +7,7 @@ continue    load that checkpoint, write its logits, the losses of further steps 
 
 import json
 import sys
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -42,7 +43,7 @@ def main(task: str, source: str, target: str) -> None:
     """Runs one task and writes its arrays as .npz."""
     if task == "continue":
         x = np.load(source.replace(".keras", ".npz"))["x"]
-        recipe = Recipe.from_json(open(source.replace(".keras", ".json")).read())
+        recipe = Recipe.from_json(Path(source.replace(".keras", ".json")).read_text())
         logits = kzoo.load_model(source).predict(x, verbose=0)
         _, batches, model = _prepare(recipe)
         checkpoints.load_into(source, model)
@@ -50,7 +51,7 @@ def main(task: str, source: str, target: str) -> None:
         after = _numbered("w", model.trainable_variables)
         np.savez(target, logits=logits, losses=losses, iterations=int(model.optimizer.iterations), **after)
         return
-    recipe = Recipe.from_json(open(source).read())
+    recipe = Recipe.from_json(Path(source).read_text())
     data, batches, model = _prepare(recipe)
     if task == "steps":
         initial = _numbered("w", model.weights)

@@ -90,9 +90,7 @@ def test_a_run_of_one_epoch_shows_its_points():
     for axes in figure.axes:
         assert axes.get_xlim() == (0.5, 1.5)
         assert [tick for tick in axes.get_xticks() if 0.5 <= tick <= 1.5] == [1]
-        assert all(
-            line.get_marker() not in (None, "None", "") for line in axes.lines if len(line.get_xdata()) == 1
-        )
+        assert all(line.get_marker() not in (None, "None", "") for line in axes.lines if len(line.get_xdata()) == 1)
 
 
 def test_epochs_that_are_not_numbers_are_shaded_and_said():
@@ -277,9 +275,7 @@ def test_filters_of_a_grey_input_fill_a_grid():
     weights = np.random.default_rng(0).normal(size=(3, 3, 1, 10))
     figure = plots.kernels(weights, title="first layer")
     draw(figure)
-    shown = [
-        (axes.get_title(), *pictures(axes)) for axes in figure.axes if pictures(axes) and axes.get_title()
-    ]
+    shown = [(axes.get_title(), *pictures(axes)) for axes in figure.axes if pictures(axes) and axes.get_title()]
     assert [title for title, _ in shown] == [str(i) for i in range(10)]
     for index, (_, image) in enumerate(shown):
         np.testing.assert_array_equal(image.get_array(), weights[:, :, 0, index])
