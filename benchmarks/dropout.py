@@ -3,9 +3,9 @@
     KERAS_BACKEND=jax python benchmarks/dropout.py --out dropout.json
 
 Both models of a pair are trained in turns in one process, and the figure is the median of the ratios of
-neighbouring turns: whatever else the machine does falls on both. On a busy machine read the ratio of processor
-time, which counts all threads of this process and not the waiting for others; on torch with OMP_NUM_THREADS=1,
-since idle threads of OpenMP spin.
+neighbouring turns: whatever else the machine does falls on both. On a busy machine read the ratio of
+processor time, which counts all threads of this process and not the waiting for others; on torch with
+OMP_NUM_THREADS=1, since idle threads of OpenMP spin.
 """
 
 import argparse
