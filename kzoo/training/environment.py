@@ -4,6 +4,7 @@ import datetime
 import importlib.metadata
 import os
 import platform
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -51,13 +52,20 @@ def _git_state() -> dict | None:
     return {"commit": commit, "clean": not changes}
 
 
+def _command() -> str:
+    """The command line of this process, without the folders of this machine."""
+    program = Path(sys.argv[0]).name
+    words = {"__main__.py": ["python", "-m", "kzoo"], "train.py": ["python", "-m", "kzoo", "train"], "kzoo": ["kzoo"]}
+    return shlex.join([*words.get(program, ["python", program]), *sys.argv[1:]])
+
+
 def describe(seed: int) -> dict:
     """Versions, backend, devices, seed, command and source state, as JSON can hold them."""
     chosen = backend.name()
     versions = {name: importlib.metadata.version(name) for name in (*_PACKAGES, chosen)}
     return {
         "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "command": " ".join(["python -m kzoo", *sys.argv[1:]]) if sys.argv else "",
+        "command": _command(),
         "backend": chosen,
         "devices": backend.devices(),
         "machine": machine(),

@@ -77,7 +77,7 @@ def publish(run_folder, folder) -> dict:
         "test_samples": measured["samples"],
         **{k: trained[k] for k in ("val_accuracy", "best_epoch", "epochs", "parameters", "seconds")},
         "seed": recipe.seed,
-        "command": env["command"],
+        "command": f"KERAS_BACKEND={env['backend']} {env['command']}",
         "backend": env["backend"],
         "machine": env["machine"],
         "versions": env["versions"],

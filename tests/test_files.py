@@ -1,0 +1,40 @@
+"""Files are written whole or not at all."""
+
+import json
+
+import pytest
+
+from kzoo.files import replacing, write_json, write_text
+
+
+def test_a_file_appears_under_its_name_only_when_it_is_whole(tmp_path):
+    path = tmp_path / "model.weights.h5"
+    with replacing(path) as temporary:
+        temporary.write_bytes(b"half")
+        assert not path.exists()
+        # Keras reads the format from the endings.
+        assert temporary.name.endswith(".weights.h5")
+        assert temporary.parent == tmp_path
+    assert path.read_bytes() == b"half"
+    assert [p.name for p in tmp_path.iterdir()] == ["model.weights.h5"]
+
+
+def test_a_failure_leaves_the_old_file_and_no_other(tmp_path):
+    path = tmp_path / "state.json"
+    write_text(path, "old")
+
+    def fail():
+        with replacing(path) as temporary:
+            temporary.write_text("new, but")
+            raise RuntimeError("the disk is full")
+
+    with pytest.raises(RuntimeError, match="disk"):
+        fail()
+    assert path.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["state.json"]
+
+
+def test_others_may_read_what_was_written(tmp_path):
+    write_json(tmp_path / "a.json", {"ä": [1, 2]})
+    assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8")) == {"ä": [1, 2]}
+    assert (tmp_path / "a.json").stat().st_mode & 0o444 == 0o444
