@@ -165,16 +165,16 @@ def _split_off_model(rest: list[str]) -> tuple[str | None, list[str]]:
     return (words[0] if words else None), flags + words[1:]
 
 
-def _read_config(path: str) -> dict:
+def _read_config(path: str, flag: str = "--config") -> dict:
     try:
         plain = json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
-        raise RecipeError(f"--config: {path} cannot be read: {error.strerror}.") from None
+        raise RecipeError(f"{flag}: {path} cannot be read: {error.strerror}.") from None
     except ValueError as error:
-        raise RecipeError(f"--config: {path} is not valid JSON: {error}.") from None
+        raise RecipeError(f"{flag}: {path} is not valid JSON: {error}.") from None
     for key in ("model", "data"):
         if not isinstance(plain, dict) or not isinstance(plain.get(key, {}), dict):
-            raise RecipeError(f'--config: {path}: expected {{"model": {{"name": ...}}, ...}}; see --print-config.')
+            raise RecipeError(f'{flag}: {path}: expected {{"model": {{"name": ...}}, ...}}; see --print-config.')
     return plain
 
 
@@ -202,7 +202,8 @@ def train(argv: list[str]) -> int:
             raise RecipeError(f"Name the model to train.\n\n{usage}")
         recipe, given = read_recipe([_pick_model(), *argv])
     if given.print_config:
-        print(recipe.to_json(), end="")
+        shown = recipe or Recipe.from_dict(_read_config(str(Path(given.resume) / "recipe.json"), "--resume"))
+        print(shown.to_json(), end="")
         return 0
 
     from rich.console import Console
@@ -215,11 +216,25 @@ def train(argv: list[str]) -> int:
         console.print(_recipe_table(recipe, backend.name()))
     else:
         console.print(f"Continuing the run in {given.resume} on {backend.name()}.")
+        _warn_of_another_backend(Path(given.resume), backend.name(), console)
     result = run(recipe, out=given.out, resume=given.resume)
     console.print(_metrics_table(result.metrics))
     console.print(f"Run folder: {result.folder}")
     console.print(f"Next, type:  kzoo evaluate {result.folder}")
     return 0
+
+
+def _warn_of_another_backend(folder: Path, here: str, console) -> None:
+    """A run may change its backend, and should do so knowingly."""
+    try:
+        began = json.loads((folder / "env.json").read_text(encoding="utf-8"))["backend"]
+    except (OSError, ValueError, KeyError):
+        return  # the run says what is missing, in its own words
+    if began != here:
+        console.print(
+            f"It began on {began}: the weights will agree to rounding, not bit for bit. To continue there, type:\n"
+            f"    KERAS_BACKEND={began} kzoo train --resume {folder}"
+        )
 
 
 def _recipe_table(recipe: Recipe, backend_name: str):
