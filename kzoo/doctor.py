@@ -19,6 +19,7 @@ from pathlib import Path
 
 import kzoo
 from kzoo import backend
+from kzoo.files import keras_home
 
 KERAS_NEEDED = (3, 15)
 DEVICE_TIMEOUT = 60  # seconds; a first import of a backend from a cold disk takes tens
@@ -150,7 +151,7 @@ def _choice() -> list[Finding]:
         why = "keras.json says so"
     findings = [Finding("backend", "ok", f"{chosen}: {why}")]
     if theirs and wanted and wanted != variable:
-        text = f"{_home() / 'keras.json'} names {_short(wanted)}, KERAS_BACKEND {variable}: the variable wins"
+        text = f"{keras_home() / 'keras.json'} names {_short(wanted)}, KERAS_BACKEND {variable}: the variable wins"
         findings.append(Finding("backend", "note", text, "unset KERAS_BACKEND   to go by the file"))
     return findings
 
@@ -240,7 +241,7 @@ def _tools() -> list[Finding]:
 
 
 def _folders() -> list[Finding]:
-    home = _home()
+    home = keras_home()
     findings = [Finding("Keras home", "ok", f"{home}{'' if home.is_dir() else ' (not made yet)'}")]
     findings.append(Finding("data cache", "ok", _listing(home / "datasets")))
     named = os.environ.get("KZOO_DATA_DIR")
@@ -277,13 +278,9 @@ def _listing(folder: Path) -> str:
     return f"{folder}: {shown}{rest}"
 
 
-def _home() -> Path:
-    return Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser()
-
-
 def _keras_json() -> str | None:
     try:
-        return json.loads((_home() / "keras.json").read_text(encoding="utf-8")).get("backend")
+        return json.loads((keras_home() / "keras.json").read_text(encoding="utf-8")).get("backend")
     except (OSError, ValueError, AttributeError):
         return None
 

@@ -7,6 +7,11 @@ import tempfile
 from pathlib import Path
 
 
+def keras_home() -> Path:
+    """The folder of Keras's settings and caches: $KERAS_HOME, else ~/.keras."""
+    return Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser()
+
+
 @contextlib.contextmanager
 def replacing(path):
     """Yields a temporary path beside `path`, with its endings, and renames it to `path` when the block ends well.

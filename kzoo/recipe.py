@@ -96,6 +96,18 @@ class ModelSpec(_Checked):
     name: str
     arguments: dict[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self):
+        super().__post_init__()
+        for key in ("input_shape", "num_classes", "statistics", "portable_dropout"):
+            if key in self.arguments:
+                raise RecipeError(f"model.{key}: decided by the data and the recipe; leave it out.")
+        try:
+            # A copy in JSON's own types: a recipe and what is read back from its file are equal.
+            plain = json.loads(json.dumps(self.arguments))
+        except TypeError as error:
+            raise RecipeError(f"model: an argument cannot be written as JSON: {error}.") from None
+        object.__setattr__(self, "arguments", plain)
+
 
 @dataclass(frozen=True)
 class DataSpec(_Checked):

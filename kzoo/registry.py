@@ -155,9 +155,9 @@ def recipe_for(model: str, data: str | None = None):
     info = model_info(model)
     recipes = importlib.import_module(f"kzoo.recipes.{model}").RECIPES
     if data is None:
-        return recipes[info.recipes[0]]
+        return recipes[info.recipes[0]].override()  # a copy: the zoo's own table cannot be changed through it
     if data in recipes:
-        return recipes[data]
+        return recipes[data].override()
     nearest = next((near for near in _NEAREST.get(data, ()) if near in recipes), info.recipes[0])
     return recipes[nearest].override(data={"name": data})
 
@@ -178,6 +178,6 @@ def preset_folder(name: str) -> Path:
     if name not in presets:
         raise UnknownName(
             f"No preset {name!r}.{did_you_mean(name, presets)} Presets: {', '.join(presets) or 'none yet'}. "
-            "A folder of your own needs a path, such as ./my_preset."
+            "There is no folder of that name here either."
         )
     return _PRESETS / name

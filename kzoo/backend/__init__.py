@@ -10,9 +10,9 @@ import importlib.util
 import json
 import os
 import sys
-from pathlib import Path
 
 from kzoo.errors import BackendUnavailable
+from kzoo.files import keras_home
 
 # In the order of preference when nothing else decides.
 NAMES = ("jax", "torch", "tensorflow")
@@ -39,9 +39,8 @@ def choose() -> str | None:
     if os.environ.get("KERAS_BACKEND"):
         return os.environ["KERAS_BACKEND"]
     here = installed()
-    home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
     try:
-        wanted = json.loads((home / "keras.json").read_text()).get("backend")
+        wanted = json.loads((keras_home() / "keras.json").read_text()).get("backend")
     except (OSError, ValueError, AttributeError):
         wanted = None
     if wanted != "tensorflow" and wanted in here:

@@ -43,7 +43,8 @@ def value_and_grad(fn, variables):
         variables: a list of Keras variables.
 
     Returns:
-        The loss, cut from the graph, and a list of gradients, one for each of `variables`.
+        The loss and a list of gradients, one for each of `variables`, all cut from the graph: they are numbers to an
+        outer derivative, on every backend.
     """
     written = {}
 
@@ -59,7 +60,8 @@ def value_and_grad(fn, variables):
     for key, value in updates.items():
         # In an ambient stateless scope this writes to that scope, else to the variable itself.
         written[key].assign(value)
-    return loss, gradients
+    # Cut like the loss: autograd of torch would give zeros here without a word.
+    return lax.stop_gradient((loss, gradients))
 
 
 # The patches of one chunk of the batch, in bytes for each thread: about what stays in a core's cache. Larger

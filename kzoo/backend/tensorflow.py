@@ -20,7 +20,8 @@ def value_and_grad(fn, variables):
         variables: a list of Keras variables.
 
     Returns:
-        The loss, cut from the graph, and a list of gradients, one for each of `variables`.
+        The loss and a list of gradients, one for each of `variables`, all cut from the graph: they are numbers to an
+        outer derivative, on every backend.
     """
     values = [variable.value for variable in variables]
     with tf.GradientTape(watch_accessed_variables=False) as tape:
@@ -28,7 +29,7 @@ def value_and_grad(fn, variables):
         loss = fn()
     gradients = tape.gradient(loss, values, unconnected_gradients=tf.UnconnectedGradients.ZERO)
     # An embedding's gradient is an IndexedSlices, which plain arithmetic does not take.
-    return tf.stop_gradient(loss), [tf.convert_to_tensor(gradient) for gradient in gradients]
+    return tf.stop_gradient(loss), [tf.stop_gradient(tf.convert_to_tensor(gradient)) for gradient in gradients]
 
 
 def conv2d(x, kernel, strides=1, padding="valid", data_format=None, dilation=1, groups=1):

@@ -19,7 +19,8 @@ def value_and_grad(fn, variables):
         variables: a list of Keras variables.
 
     Returns:
-        The loss, cut from the graph, and a list of gradients, one for each of `variables`.
+        The loss and a list of gradients, one for each of `variables`, all cut from the graph: they are numbers to an
+        outer derivative, on every backend.
     """
     tensors = [variable.value for variable in variables]
     frozen = [tensor for tensor in tensors if tensor.is_leaf and not tensor.requires_grad]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from kzoo.errors import DatasetUnavailable
+from kzoo.files import keras_home
 
 # Seconds of silence, on connecting or amid the file, after which the network counts as absent.
 TIMEOUT = 10
@@ -104,4 +105,4 @@ def _folders():
 
 def _cache():
     # Keras's own rule, read anew on each call; importing Keras for it would load a backend.
-    return Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser() / "datasets"
+    return keras_home() / "datasets"

@@ -6,11 +6,6 @@ import weakref
 import keras
 import numpy as np
 
-from kzoo import backend
-
-# Without a backend Keras's own import error says nothing of what to install; this call does.
-backend.name()
-
 
 def config_of(model) -> dict:
     """The constructor's arguments, read back from the model's attributes of the same names.

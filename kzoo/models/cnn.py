@@ -85,14 +85,17 @@ class CNN(Classifier):
 
         # A bias before batch normalisation is subtracted again with the mean.
         shared = {"use_bias": not batch_norm}
+        layout = {"data_format": "channels_last"}  # whatever the reader's keras.json says
         inputs = keras.Input(tuple(input_shape))
         x = standardise(inputs, statistics)
         for i, maps in enumerate(filters, start=1):
             for j in range(1, depth + 1):
-                conv = Conv2D(maps, 3, padding=padding, kernel_initializer=HeNormal(), name=f"conv_{i}_{j}", **shared)
+                conv = Conv2D(
+                    maps, 3, padding=padding, kernel_initializer=HeNormal(), name=f"conv_{i}_{j}", **layout, **shared
+                )
                 x = activate(conv(x), f"{i}_{j}")  # (b, h, w, maps)
-            x = MaxPooling2D(2, name=f"pool_{i}")(x)  # (b, h / 2, w / 2, maps)
-        x = keras.layers.Flatten(name="flatten")(x)  # (b, h w maps)
+            x = MaxPooling2D(2, name=f"pool_{i}", **layout)(x)  # (b, h / 2, w / 2, maps)
+        x = keras.layers.Flatten(name="flatten", **layout)(x)  # (b, h w maps)
         if dropout:
             x = Dropout(dropout, portable=portable_dropout, name="dropout_1")(x)
         x = keras.layers.Dense(hidden_dim, kernel_initializer=HeNormal(), name="dense", **shared)(x)

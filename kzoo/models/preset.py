@@ -76,17 +76,18 @@ def from_preset(name):
     """A trained model: the name of a shipped preset, or the path of a preset folder.
 
     Args:
-        name: One of `kzoo.list_presets()`, or a path that holds a separator, such as "./my_preset".
+        name: One of `kzoo.list_presets()`, which wins over a folder of the same name; else a path.
 
     Raises:
         UnknownName: if there is no such preset.
         KzooError: if the folder's files are missing or damaged.
     """
     folder = Path(name)
-    if len(folder.parts) == 1 and not folder.is_absolute() and not str(name).startswith("."):
+    if str(name) in registry.list_presets() or (len(folder.parts) == 1 and not folder.exists()):
         folder = registry.preset_folder(str(name))
     if not (folder / "config.json").is_file():
-        raise UnknownName(f"No preset in {folder}: it holds no config.json. Presets: {registry.list_presets()}.")
+        presets = ", ".join(registry.list_presets())
+        raise UnknownName(f"No preset in {folder}: it holds no config.json. Presets: {presets or 'none yet'}.")
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         cls = registry.model_info(config["model"]).load()

@@ -69,7 +69,10 @@ def bits(shape, seed):
 
 
 def uniform(shape, seed, minval=0.0, maxval=1.0, dtype=None):
-    """Uniform numbers in [minval, maxval), in steps of 2**-23 of the range."""
+    """Uniform numbers in [minval, maxval), in steps of 2**-23 of the range.
+
+    Rounding to a narrow dtype, or to a range far from 0, may reach maxval itself: bfloat16 does so once in 500 draws.
+    """
     unit = _unit(shape, seed)
     span = np.float32(maxval) - np.float32(minval)
     return ops.cast(unit * span + np.float32(minval), dtype or keras.config.floatx())

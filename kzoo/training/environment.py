@@ -53,16 +53,22 @@ def _git_state() -> dict | None:
 
 
 def _command() -> str:
-    """The command line of this process, without the folders of this machine."""
-    program = Path(sys.argv[0]).name
-    words = {"__main__.py": ["python", "-m", "kzoo"], "train.py": ["python", "-m", "kzoo", "train"], "kzoo": ["kzoo"]}
-    return shlex.join([*words.get(program, ["python", program]), *sys.argv[1:]])
+    """The command line of this process, without the folders of this machine: of a path, its last part."""
+    program = Path(sys.argv[0])
+    words = ["python", program.name]
+    if program.resolve().parent == Path(__file__).resolve().parents[1]:  # python -m kzoo, python -m kzoo.train
+        words = ["python", "-m", "kzoo", *(["train"] if program.stem == "train" else [])]
+    elif program.name == "kzoo":
+        words = ["kzoo"]
+    return shlex.join([*words, *(Path(word).name if "/" in word or "\\" in word else word for word in sys.argv[1:])])
 
 
 def describe(seed: int) -> dict:
     """Versions, backend, devices, seed, command and source state, as JSON can hold them."""
     chosen = backend.name()
-    versions = {name: importlib.metadata.version(name) for name in (*_PACKAGES, chosen)}
+    versions = {name: importlib.metadata.version(name) for name in _PACKAGES}
+    # From the module: the backend's distribution may have another name, such as tensorflow-cpu.
+    versions[chosen] = str(sys.modules[chosen].__version__)
     return {
         "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "command": _command(),

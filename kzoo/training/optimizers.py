@@ -69,7 +69,7 @@ def learning_rate(recipe: Recipe, steps_per_epoch: int):
         if warmup_steps >= steps:
             raise RecipeError(
                 f"schedule.warmup_epochs: got {spec.warmup_epochs}; expected less than the run's {recipe.epochs} "
-                "epochs."
+                "epochs. To do without it:  --schedule.warmup_epochs 0"
             )
         start = {"warmup_target": rate, "warmup_steps": warmup_steps} if warmup_steps else {}
         return keras.optimizers.schedules.CosineDecay(
@@ -80,6 +80,17 @@ def learning_rate(recipe: Recipe, steps_per_epoch: int):
             rate, spec.step_epochs * steps_per_epoch, spec.factor, staircase=True
         )
     return WarmUp(rate, warmup_steps) if warmup_steps else rate
+
+
+def decay_kernels_alone(optimizer, model) -> None:
+    """Excludes all but the kernels from an optimizer's weight decay.
+
+    Biases and normalisation scales have nothing to gain from a pull towards zero. Keras does not save the exclusion,
+    so it is made anew at each start of a run.
+    """
+    others = [variable for variable in model.trainable_variables if variable.name != "kernel"]
+    if optimizer.weight_decay and others:
+        optimizer.exclude_from_weight_decay(var_list=others)
 
 
 def make_optimizer(recipe: Recipe, steps_per_epoch: int):
@@ -102,7 +113,7 @@ def make_optimizer(recipe: Recipe, steps_per_epoch: int):
                 f"It allows: {', '.join(usable) or 'none of these'}."
             )
         arguments[key] = value
-    optimizer = cls(
+    return cls(
         learning_rate(recipe, steps_per_epoch),
         clipnorm=recipe.clipping.norm,
         global_clipnorm=recipe.clipping.global_norm,
@@ -111,7 +122,3 @@ def make_optimizer(recipe: Recipe, steps_per_epoch: int):
         weight_decay=recipe.regularisation.weight_decay or (0.0 if cls is keras.optimizers.AdamW else None),
         **arguments,
     )
-    if recipe.regularisation.weight_decay:
-        # Biases and normalisation scales have nothing to gain from a pull towards zero.
-        optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    return optimizer

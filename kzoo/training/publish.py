@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from kzoo import registry
+from kzoo.data import list_datasets
 from kzoo.errors import KzooError
 from kzoo.files import write_json, write_text
 from kzoo.models import preset
@@ -37,12 +38,16 @@ import kzoo
 model = kzoo.from_preset("{name}")
 ```
 
-Use: teaching and research. The data set has the limits of its making: {limits}.
+Data: {description}. License of the data: {license}.
+
+Use: teaching and research. The model knows no more than its data: {limits}.
 """
 
 _LIMITS = {
     "digits": "43 writers, 8 x 8 pixels, centred",
     "mnist": "American census workers and students, 28 x 28 pixels, centred, white on black",
+    "fashion_mnist": "pictures of one shop, 28 x 28 pixels, centred, white on black",
+    "cifar10": "32 x 32 pixels, one object a picture, from a web search of 2008",
 }
 
 
@@ -57,13 +62,15 @@ def publish(run_folder, folder) -> dict:
         The content of the preset's metrics.json.
 
     Raises:
-        KzooError: if the run has not ended.
+        KzooError: if the run has not ended, or the folder holds something else than a preset.
     """
     run_folder, folder = Path(run_folder), Path(folder)
     if not (run_folder / "metrics.json").is_file():
         raise KzooError(
             f"{run_folder} has no metrics.json: the run has not ended. Type:  kzoo train --resume {run_folder}"
         )
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / "config.json").is_file():
+        raise KzooError(f"{folder} holds other files and is no preset; name a new folder, such as ./my_preset.")
     recipe = Recipe.from_json((run_folder / "recipe.json").read_text(encoding="utf-8"))
     env = json.loads((run_folder / "env.json").read_text(encoding="utf-8"))
     trained = json.loads((run_folder / "metrics.json").read_text(encoding="utf-8"))
@@ -91,6 +98,7 @@ def publish(run_folder, folder) -> dict:
         {"inputs": x.tolist(), "logits": np.asarray(model.predict(x, verbose=0)).tolist()},
     )
     info = registry.model_info(recipe.model.name)
+    data = list_datasets()[recipe.data.name]
     card = _CARD.format(
         name=folder.name,
         summary=info.summary,
@@ -98,7 +106,9 @@ def publish(run_folder, folder) -> dict:
         accuracy=100 * metrics["test_accuracy"],
         loss=metrics["test_loss"],
         samples=metrics["test_samples"],
-        limits=_LIMITS.get(recipe.data.name, "a synthetic set, made to be looked at"),
+        description=data.description,
+        license=data.license,
+        limits=_LIMITS[recipe.data.name] if data.kind == "image" else "points in a plane, made to be looked at",
         **{k: metrics[k] for k in ("parameters", "seed", "seconds", "machine", "backend", "epochs", "command")},
         val_accuracy=100 * metrics["val_accuracy"],
     )

@@ -12,11 +12,14 @@ Losses of training and validation are what is minimised, label smoothing and pen
 plain cross-entropy in nats.
 """
 
+import contextlib
 import csv
 import io
 import json
 import math
+import random
 import sys
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +34,7 @@ from kzoo.recipe import Recipe
 from kzoo.training import checkpoints, environment
 from kzoo.training.batches import Batches, FollowEpoch
 from kzoo.training.evaluation import evaluate, load_for, parameter_count
-from kzoo.training.optimizers import make_optimizer
+from kzoo.training.optimizers import decay_kernels_alone, make_optimizer
 
 
 class Diverged(KzooError):
@@ -53,15 +56,16 @@ class RunResult:
     model: keras.Model
 
 
-def run(recipe: Recipe | None = None, *, out=None, resume=None, verbose: int | None = None) -> RunResult:
+def run(recipe: Recipe | None = None, *, out=None, resume=None, verbose: int | None = None, announce=None) -> RunResult:
     """Trains a recipe into a run folder, or continues an interrupted run.
 
     Args:
         recipe: What to run; None when resuming, where the folder's own recipe holds.
         out: The run folder, new or empty; by default the next free `runs/MODEL-DATA-BACKEND-N`.
-        resume: A run folder to continue after its last finished epoch. On the backend and machine that began it,
-            the final weights are exactly those of an uninterrupted run.
+        resume: A run folder to continue after its last finished epoch. On the CPU and the backend that began
+            it, the final weights are exactly those of an uninterrupted run.
         verbose: Keras's 0, 1 (progress bar) or 2 (a line an epoch); by default 1 on a terminal, else 2.
+        announce: Called with the run folder once it exists, before training begins.
 
     Raises:
         RecipeError: if the recipe asks for what its model, data or optimizer cannot do.
@@ -86,7 +90,9 @@ def run(recipe: Recipe | None = None, *, out=None, resume=None, verbose: int | N
         if resume is None:
             folder = _new_folder(recipe, out)
             write_text(folder / "recipe.json", recipe.to_json())
-            write_json(folder / "env.json", environment.describe(recipe.seed))
+        _write_environment(folder, recipe.seed)
+        if announce is not None:
+            announce(folder)
         _fit(recipe, model, data, batches, folder, verbose)
         return _conclude(recipe, model, data, folder)
     finally:
@@ -95,18 +101,15 @@ def run(recipe: Recipe | None = None, *, out=None, resume=None, verbose: int | N
 
 def build(recipe: Recipe, data: Dataset, steps_per_epoch: int) -> keras.Model:
     """The recipe's model for a data set, compiled, its initial weights decided by the recipe's seed."""
-    keras.utils.set_random_seed(recipe.seed)
     arguments = dict(recipe.model.arguments)
     if "portable_dropout" in registry.model_arguments(recipe.model.name):
         arguments["portable_dropout"] = recipe.random == "portable"
     if recipe.data.normalise == "standard":
         arguments["statistics"] = [part.tolist() for part in standard_stats(data.x_train)]
-    model = registry.create_model(
-        recipe.model.name,
-        input_shape=data.input_shape,
-        num_classes=data.num_classes,
-        **arguments,
-    )
+    with _seeded(recipe.seed):
+        model = registry.create_model(
+            recipe.model.name, input_shape=data.input_shape, num_classes=data.num_classes, **arguments
+        )
     penalty = recipe.regularisation
     if penalty.l1 or penalty.l2:
         for variable in model.trainable_variables:
@@ -116,8 +119,41 @@ def build(recipe: Recipe, data: Dataset, steps_per_epoch: int) -> keras.Model:
         loss = model.classification_loss(penalty.label_smoothing)
     except ValueError as error:
         raise RecipeError(str(error)) from None
-    model.compile(make_optimizer(recipe, steps_per_epoch), loss, metrics=["accuracy"])
+    optimizer = make_optimizer(recipe, steps_per_epoch)
+    decay_kernels_alone(optimizer, model)
+    model.compile(optimizer, loss, metrics=["accuracy"])
     return model
+
+
+_SEEDING = threading.Lock()
+
+
+@contextlib.contextmanager
+def _seeded(seed: int):
+    """Lets a seed decide what Keras draws from Python's `random` in the block: the seeds of all its layers.
+
+    The lock keeps two threads from sharing the draws of one seed, and the caller's own generator is put back.
+    `keras.utils.set_random_seed` would do neither, and would import TensorFlow wherever it is installed.
+    """
+    with _SEEDING:
+        before = random.getstate()
+        random.seed(seed)
+        try:
+            yield
+        finally:
+            random.setstate(before)
+
+
+def _write_environment(folder: Path, seed: int) -> None:
+    """env.json of the process that began the run, with a line for each one that resumed it."""
+    here = environment.describe(seed)
+    try:
+        began = json.loads((folder / "env.json").read_text(encoding="utf-8"))
+    except OSError:
+        write_json(folder / "env.json", here)  # a new run, or one that was killed before it wrote the file
+        return
+    again = {key: here[key] for key in ("started", "backend", "machine", "versions")}
+    write_json(folder / "env.json", {**began, "resumed": [*began.get("resumed", []), again]})
 
 
 class _Record(keras.callbacks.Callback):
@@ -146,7 +182,8 @@ class _Record(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         logs = {key: float(value) for key, value in logs.items()}
         logs.pop("learning_rate", None)  # the plateau callback adds the rate of the next epoch
-        if not math.isfinite(logs["loss"]):
+        # The last step may ruin the weights and leave the mean loss finite: validation then shows it.
+        if not all(map(math.isfinite, logs.values())):
             self.diverged = epoch + 1
             self.model.stop_training = True
             return
@@ -290,7 +327,8 @@ def _augmentation(recipe: Recipe, data: Dataset) -> dict:
 def _new_folder(recipe: Recipe, out) -> Path:
     if out is not None:
         folder = Path(out)
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        taken = folder.is_dir() and any(not found.name.startswith(".writing-") for found in folder.iterdir())
+        if taken or (folder.exists() and not folder.is_dir()):
             raise RecipeError(
                 f"--out: {folder} exists and is not empty. To continue the run in it, type:\n"
                 f"    kzoo train --resume {folder}\nor name another folder."
