@@ -5,6 +5,8 @@ for the commands that need a model.
 """
 
 import argparse
+import json
+import os
 import sys
 
 from kzoo import __version__, registry
@@ -91,13 +93,10 @@ def _evaluate(argv) -> int:
     parser.add_argument("--data", help="the data set (default: the one of its recipe)")
     given = parser.parse_args(argv)
 
-    from rich.console import Console
-
     from kzoo.training.measure import measure
 
     result = measure(given.model, given.data)
-    console = Console(highlight=False)
-    console.print(
+    print(
         f"{given.model} on the {result['samples']:,} test samples of {result['data']}: "
         f"accuracy {100 * result['accuracy']:.2f} %, loss {result['loss']:.4f} nats"
     )
@@ -114,7 +113,7 @@ def _publish(argv) -> int:
 
     metrics = publish(given.run, given.folder)
     print(f"Wrote {given.folder}: test accuracy {100 * metrics['test_accuracy']:.2f} % in half precision.")
-    print(f'Load it with:  kzoo.from_preset("{given.folder}")')
+    print(f"Load it with:  kzoo.from_preset({json.dumps(given.folder, ensure_ascii=False)})")
     return 0
 
 
@@ -150,12 +149,26 @@ def main(argv: list[str] | None = None) -> int:
                 f"No command {given.command!r}.{did_you_mean(given.command, _COMMANDS)} "
                 f"Commands: {', '.join(_COMMANDS)}."
             )
-        return globals()[f"_{given.command}"](argv[1:])
+        code = globals()[f"_{given.command}"](argv[1:])
+        sys.stdout.flush()  # here, where a full disk or a closed pipe is still answered
+        return code
     except KzooError as error:
         print(f"kzoo: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:
+        # The reader, such as `head`, has seen enough; Python's own flush at exit must not complain either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        from kzoo.train import os_error_in_words
+
+        print(f"kzoo: {os_error_in_words(error)}", file=sys.stderr)
+        return 2
+    except EOFError:
+        print("kzoo: the input ended before an answer.", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
-        print("\nkzoo: interrupted. A run continues with:  kzoo train --resume RUN_FOLDER", file=sys.stderr)
+        print("\nkzoo: interrupted.", file=sys.stderr)
         return 130
 
 

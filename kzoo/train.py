@@ -5,28 +5,49 @@ Flags win over --config, --config over the recipe, the recipe over the defaults.
 
 import argparse
 import json
+import shlex
 import sys
+import textwrap
+import types
+import typing
 from pathlib import Path
 
 from kzoo import registry
-from kzoo.errors import RecipeError, did_you_mean
+from kzoo.errors import KzooError, RecipeError, did_you_mean
 from kzoo.recipe import Recipe
 
 # Given by the data set, or decided by another key of the recipe.
 _NOT_FLAGS = {"input_shape", "num_classes", "statistics", "portable_dropout"}
 
 
-def _choices_parser() -> argparse.ArgumentParser:
+# What follows each flag that is no key of the recipe.
+_EXPECTED = {
+    "--data": "the name of a data set, such as --data mnist",
+    "--data.name": "the name of a data set, such as --data.name mnist",
+    "--model.name": "the name of a model, such as --model.name cnn",
+    "--config": "a recipe in JSON, such as --config my_recipe.json",
+    "--out": "the folder to make, such as --out runs/mine",
+    "--resume": "the folder of an interrupted run, such as --resume runs/cnn-digits-jax-1",
+}
+
+
+class _ChoicesParser(argparse.ArgumentParser):
     """The flags that decide which recipe is meant, and what is done with it; the rest are the recipe's keys."""
-    parser = argparse.ArgumentParser(prog="kzoo train", add_help=False, allow_abbrev=False)
-    parser.add_argument("--data")
-    parser.add_argument("--config")
-    parser.add_argument("--out")
-    parser.add_argument("--resume")
-    parser.add_argument("--smoke", action="store_true")
-    parser.add_argument("--print-config", "--print_config", action="store_true")
-    parser.add_argument("-h", "--help", action="store_true")
-    return parser
+
+    def __init__(self):
+        super().__init__(prog="kzoo train", add_help=False, allow_abbrev=False)
+        for flag in _EXPECTED:
+            self.add_argument(flag, dest=flag.lstrip("-").replace(".", "_"))
+        self.add_argument("--smoke", action="store_true")
+        self.add_argument("--print-config", "--print_config", action="store_true")
+        self.add_argument("-h", "--help", action="store_true")
+
+    def error(self, message):
+        """In place of argparse's exit: the same error that every other mistake raises."""
+        flag = message.removeprefix("argument ").partition(":")[0]
+        if flag in _EXPECTED:
+            message = f"{flag}: no value follows it; expected {_EXPECTED[flag]}."
+        raise RecipeError(message)
 
 
 _USAGE = """\
@@ -42,10 +63,68 @@ usage: kzoo train MODEL [--data NAME] [flags]        (or: python -m kzoo.train M
   --smoke             a run of seconds, to see that everything works
   --config FILE       a recipe in JSON; flags win over it
   --print-config      print the recipe that would be run, and stop
+  --help              print this, and stop
+"""
 
+_USAGE_OF_KEYS = """
 Every key of the recipe is a flag, such as --model.dropout 0.3 or --optimizer.name sgd;
 to see all of a model's, type:  kzoo train MODEL --help
 """
+
+# Keys that have their own flags in the usage above, or that only a file can set.
+_NOT_IN_HELP = {"data.name", "model.name", "smoke"}
+
+
+def _usage() -> str:
+    return _USAGE.format(models=", ".join(registry.list_models()))
+
+
+def _help(model: str | None, data: str | None) -> str:
+    """The usage and, for a model, every key of its recipe with its default there."""
+    if model is None:
+        return _usage() + _USAGE_OF_KEYS
+    base = registry.recipe_for(model, data)
+    parser = recipe_parser(base)
+    defaults = parser.get_defaults()
+    lines = [
+        _usage(),
+        f"The keys of the recipe, with their defaults for {model} on {base.data.name}.",
+        "X stands for a number, N for a whole one.",
+    ]
+    titles = {"Recipe": "The run", "model": f"The model {model}: {parser.groups['model'].title}"}
+    for name in dict.fromkeys([*titles, *parser.groups]):
+        group = parser.groups[name]
+        lines += ["", f"{titles.get(name, group.title)}:"]
+        for action in group._group_actions:
+            if action.dest in _NOT_IN_HELP or not hasattr(action, "_typehint"):
+                continue  # no key: jsonargparse's flag for the file of a whole section
+            head = f"  --{action.dest} {_kind(action._typehint)[0]}"
+            default = _as_argument(defaults[action.dest])
+            text = textwrap.wrap(" ".join(f"{action.help} (default: {default})".split()), 66)
+            if len(head) > 33:
+                lines.append(head)
+                head = ""
+            lines.append(f"{head:<34}{text[0]}")
+            lines += [f"{'':34}{line}" for line in text[1:]]
+    return "\n".join(lines) + "\n"
+
+
+def _kind(hint) -> tuple[str, str]:
+    """A type as it stands behind a flag in the help, and in words."""
+    if typing.get_origin(hint) is typing.Literal:
+        options = [str(option) for option in typing.get_args(hint)]
+        return "|".join(options), f"one of {', '.join(options)}"
+    if typing.get_origin(hint) in (types.UnionType, typing.Union):
+        kinds = [_kind(option) for option in typing.get_args(hint) if option is not type(None)]
+        kinds += [("null", "null")] * (type(None) in typing.get_args(hint))
+        return "|".join(short for short, _ in kinds), " or ".join(words for _, words in kinds)
+    if typing.get_origin(hint) in (tuple, list):
+        short, _ = _kind(typing.get_args(hint)[0])
+        return f"[{short},...]", f"a list [{short},...]"
+    if typing.get_origin(hint) is dict:
+        return "JSON", "an object in JSON"
+    named = {bool: ("true|false", "true or false"), int: ("N", "a whole number"), float: ("X", "a number")}
+    return named.get(hint, ("TEXT", "text"))
 
 
 def recipe_parser(base: Recipe):
@@ -85,6 +164,12 @@ def _keys(parser) -> list[str]:
 def _explain(message: str, parser) -> str:
     """jsonargparse's message as ours: which key, what it got, what is allowed."""
     keys = _keys(parser)
+    if message.startswith("argument --") and "expected one argument" in message:
+        key = message.removeprefix("argument --").partition(":")[0]
+        hint = next((getattr(a, "_typehint", str) for a in parser._actions if a.dest == key), str)
+        default = parser.get_defaults().get(key)
+        example = "" if default is None else f", such as --{key} {shlex.quote(_as_argument(default))}"
+        return f"--{key}: no value follows it; expected {_kind(hint)[1]}{example}."
     wrong = None
     if "nrecognized arguments:" in message:
         wrong = message.partition("arguments:")[2].split()[0].lstrip("-").partition("=")[0]
@@ -101,14 +186,24 @@ def _explain(message: str, parser) -> str:
     return f"{wrong}: no such key.{did_you_mean(wrong, keys)}\nAllowed: {', '.join(allowed)}."
 
 
+def _as_argument(value) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
 def read_recipe(argv: list[str]) -> tuple[Recipe | None, argparse.Namespace]:
     """The recipe that a command line asks for, and the flags that are not part of it.
+
+    There is no recipe where help is asked for, where a run is resumed and where no model is named.
 
     Raises:
         KzooError: for an unknown name, a wrong key, type or value.
     """
-    given, rest = _choices_parser().parse_known_args(argv)
-    given.model, rest = _split_off_model(rest)
+    given, rest = _ChoicesParser().parse_known_args(argv)
+    word, rest = _split_off_model(rest)
+    given.model = _one_name("MODEL", word, "--model.name", given.model_name)
+    given.data = _one_name("--data", given.data, "--data.name", given.data_name)
+    if given.help:
+        return None, given
     if given.resume:
         # A resume that changed the recipe would not be the same run.
         refused = [*([given.model] if given.model else []), *rest]
@@ -118,7 +213,7 @@ def read_recipe(argv: list[str]) -> tuple[Recipe | None, argparse.Namespace]:
             raise RecipeError(
                 f"--resume continues the recipe of its folder unchanged; leave out: {' '.join(refused)}.\n"
                 "To run a changed recipe from the start, type:\n"
-                f"    kzoo train --config {Path(given.resume) / 'recipe.json'} [flags]"
+                f"    kzoo train --config {shlex.quote(str(Path(given.resume) / 'recipe.json'))} [flags]"
             )
         return None, given
     file = _read_config(given.config) if given.config else {}
@@ -133,9 +228,6 @@ def read_recipe(argv: list[str]) -> tuple[Recipe | None, argparse.Namespace]:
     data = given.data or file.get("data", {}).get("name")
     base = registry.recipe_for(model, data)
     parser = recipe_parser(base)
-    if given.help:
-        parser.print_help()
-        raise SystemExit(0)
     # --config stands first: what comes later wins, and flags are to win over the file.
     order = (["--config", given.config] if given.config else []) + rest
     if given.data:
@@ -146,10 +238,21 @@ def read_recipe(argv: list[str]) -> tuple[Recipe | None, argparse.Namespace]:
     known = registry.model_arguments(model)
     plain["model"] = {k: v for k, v in plain["model"].items() if k == "name" or k in known}
     recipe = Recipe.from_dict(plain)
+    named = {word.partition("=")[0].removeprefix("--") for word in rest if word.startswith("--")}
     if given.smoke:
-        named = any(word.partition("=")[0] == "--epochs" for word in rest)
-        recipe = recipe.override(smoke=True, epochs=recipe.epochs if named else min(recipe.epochs, 2))
+        recipe = recipe.override(smoke=True, epochs=recipe.epochs if "epochs" in named else min(recipe.epochs, 2))
+    # The recipe's warm-up is meant for the recipe's epochs; a run made shorter spends at most a quarter on it.
+    warmup_named = "schedule.warmup_epochs" in named or "warmup_epochs" in (file.get("schedule") or {})
+    if recipe.epochs < base.epochs and recipe.schedule.warmup_epochs > recipe.epochs / 4 and not warmup_named:
+        recipe = recipe.override(schedule={"warmup_epochs": recipe.epochs / 4})
     return recipe, given
+
+
+def _one_name(flag: str, name: str | None, other_flag: str, other: str | None) -> str | None:
+    """The name that either of two ways gives."""
+    if name is not None and other is not None and name != other:
+        raise RecipeError(f"{flag} is {name!r} and {other_flag} is {other!r}; leave one of them out.")
+    return other if name is None else name
 
 
 def _split_off_model(rest: list[str]) -> tuple[str | None, list[str]]:
@@ -157,9 +260,12 @@ def _split_off_model(rest: list[str]) -> tuple[str | None, list[str]]:
     flags, words = [], []
     takes_value = False
     for word in rest:
-        if takes_value or word.startswith("-"):
+        if word.startswith("--"):  # never a value: the flag before it then lacks its own
             flags.append(word)
-            takes_value = not takes_value and "=" not in word
+            takes_value = "=" not in word
+        elif takes_value or word.startswith("-"):
+            flags.append(word)
+            takes_value = False
         else:
             words.append(word)
     return (words[0] if words else None), flags + words[1:]
@@ -175,6 +281,9 @@ def _read_config(path: str, flag: str = "--config") -> dict:
     for key in ("model", "data"):
         if not isinstance(plain, dict) or not isinstance(plain.get(key, {}), dict):
             raise RecipeError(f'{flag}: {path}: expected {{"model": {{"name": ...}}, ...}}; see --print-config.')
+        name = plain.get(key, {}).get("name", "")
+        if not isinstance(name, str):
+            raise RecipeError(f"{flag}: {path}: {key}.name: got {name!r}; expected text.")
     return plain
 
 
@@ -187,19 +296,21 @@ def _pick_model() -> str:
     console.print("Which model shall be trained?")
     for name in registry.list_models():
         console.print(f"  [bold]{name:<12}[/] {registry.model_info(name).summary}")
-    return Prompt.ask("Model", choices=registry.list_models(), default="cnn", console=console)
+    try:
+        return Prompt.ask("Model", choices=registry.list_models(), default="cnn", console=console)
+    except EOFError:
+        raise RecipeError("No model was chosen. Name it in the command, such as:  kzoo train cnn") from None
 
 
 def train(argv: list[str]) -> int:
     """The command: returns the exit code; raises KzooError for what the user can mend."""
     recipe, given = read_recipe(argv)
+    if given.help:
+        print(_help(given.model, given.data), end="")
+        return 0
     if recipe is None and not given.resume:
-        usage = _USAGE.format(models=", ".join(registry.list_models()))
-        if given.help:
-            print(usage, end="")
-            return 0
         if not (sys.stdin.isatty() and sys.stdout.isatty()):
-            raise RecipeError(f"Name the model to train.\n\n{usage}")
+            raise RecipeError(f"Name the model to train.\n\n{_help(None, None)}")
         recipe, given = read_recipe([_pick_model(), *argv])
     if given.print_config:
         shown = recipe or Recipe.from_dict(_read_config(str(Path(given.resume) / "recipe.json"), "--resume"))
@@ -211,29 +322,67 @@ def train(argv: list[str]) -> int:
     from kzoo import backend
     from kzoo.training import run
 
-    console = Console(highlight=False)
+    # Tables alone go through rich: it would break the lines that are to be copied.
+    console = Console(highlight=False, markup=False, emoji=False)
     if recipe is not None:
         console.print(_recipe_table(recipe, backend.name()))
     else:
-        console.print(f"Continuing the run in {given.resume} on {backend.name()}.")
-        _warn_of_another_backend(Path(given.resume), backend.name(), console)
-    result = run(recipe, out=given.out, resume=given.resume)
+        print(f"Continuing the run in {given.resume} on {backend.name()}.", flush=True)
+        _warn_of_another_backend(Path(given.resume), backend.name())
+    folder = Path(given.resume) if given.resume else None
+
+    def announce(made: Path) -> None:
+        nonlocal folder
+        folder = made
+        if not given.resume:
+            print(f"Run folder: {folder}", flush=True)
+
+    try:
+        result = run(recipe, out=given.out, resume=given.resume, announce=announce)
+    except KeyboardInterrupt:
+        if folder is None:
+            raise
+        print(f"\nkzoo: interrupted. The run continues with:  {_resume_command(folder)}", file=sys.stderr)
+        return 130
+    except OSError as error:
+        raise KzooError(f"{os_error_in_words(error)}{_remedy(error, folder, given.out)}") from error
     console.print(_metrics_table(result.metrics))
-    console.print(f"Run folder: {result.folder}")
-    console.print(f"Next, type:  kzoo evaluate {result.folder}")
+    print(f"Next, type:  kzoo evaluate {shlex.quote(str(result.folder))}")
     return 0
 
 
-def _warn_of_another_backend(folder: Path, here: str, console) -> None:
+def os_error_in_words(error: OSError) -> str:
+    """What the system refused, and where."""
+    if error.strerror and error.filename is not None:
+        return f"{error.filename}: {error.strerror}."
+    return f"{error.strerror or str(error) or type(error).__name__}."
+
+
+def _remedy(error: OSError, folder: Path | None, out: str | None) -> str:
+    """What to type once the system refuses to write; nothing where that cannot be told."""
+    if folder is not None:
+        return f"\nWhen that is mended, the run continues with:  {_resume_command(folder)}"
+    wanted, refused = str(out or "runs"), str(error.filename)
+    if wanted.startswith(refused) or refused.startswith(wanted):
+        return "\nName a folder that can be written:  --out FOLDER"
+    return ""
+
+
+def _resume_command(folder: Path) -> str:
+    return f"kzoo train --resume {shlex.quote(str(folder))}"
+
+
+def _warn_of_another_backend(folder: Path, here: str) -> None:
     """A run may change its backend, and should do so knowingly."""
     try:
         began = json.loads((folder / "env.json").read_text(encoding="utf-8"))["backend"]
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return  # the run says what is missing, in its own words
     if began != here:
-        console.print(
+        print(
             f"It began on {began}: the weights will agree to rounding, not bit for bit. To continue there, type:\n"
-            f"    KERAS_BACKEND={began} kzoo train --resume {folder}"
+            f"    KERAS_BACKEND={began} {_resume_command(folder)}",
+            flush=True,
         )
 
 
