@@ -136,10 +136,11 @@ def recipe_parser(base: Recipe):
         def error(self, message, ex=None):
             raise RecipeError(_explain(str(message), self))
 
-    parser = Parser(prog=f"kzoo train {base.model.name}", add_help=True, allow_abbrev=False)
-    parser.add_argument("--config", action="config", help="A recipe in JSON; flags win over it.")
+    # Help and --print-config are answered before this parser is asked.
+    parser = Parser(prog=f"kzoo train {base.model.name}", add_help=False, print_config=None, allow_abbrev=False)
+    parser.add_argument("--config", action="config")
     parser.add_class_arguments(Recipe, None, skip={"model"})
-    parser.add_argument("--model.name", type=str, help="The model of the recipe.")
+    parser.add_argument("--model.name", type=str)
     parser.add_class_arguments(
         registry.model_info(base.model.name).load(), "model", skip=_NOT_FLAGS | {"name", "kwargs"}
     )

@@ -1,7 +1,10 @@
 """The command line: what it prints, what it refuses, and how it leaves."""
 
+import errno
 import io
 import json
+import os
+import shlex
 import subprocess
 import sys
 
@@ -11,6 +14,7 @@ import kzoo
 from kzoo.cli import main
 from kzoo.recipe import Recipe
 from kzoo.train import read_recipe
+from kzoo.training import RunResult
 
 
 def _refused(capsys, *argv) -> str:
@@ -81,6 +85,15 @@ def test_train_without_a_model_and_without_a_terminal_lists_the_choices(capsys, 
         (["--optimizer.momentum", "0.9"], ["optimizer.momentum", "adam has no such argument"]),
         (["--data.shift", "far"], ["data.shift", "far", "float"]),
         (["--config", "absent.json"], ["absent.json", "cannot be read"]),
+        (["--epochs"], ["--epochs", "whole number", "--epochs 25"]),
+        (["--epochs", "--seed", "3"], ["--epochs", "no value", "whole number"]),
+        (["--optimizer.name"], ["--optimizer.name", "one of sgd, adam", "--optimizer.name adam"]),
+        (["--model.filters"], ["--model.filters", "[N,...]", "'[32, 64]'"]),
+        (["--clipping.norm"], ["--clipping.norm", "a number or null"]),
+        (["--out"], ["--out", "no value", "--out runs/mine"]),
+        (["--smoke=yes"], ["--smoke", "'yes'"]),
+        (["--model.name", "mlp"], ["MODEL is 'cnn'", "--model.name is 'mlp'", "leave one"]),
+        (["--data", "mnist", "--data.name", "digits"], ["'mnist'", "--data.name is 'digits'", "leave one"]),
         (["--data", "moons"], ["model.input_shape", "images"]),
     ],
     ids=lambda value: value[0] if isinstance(value[0], str) and value[0].startswith("--") else "",
@@ -125,6 +138,8 @@ def test_the_printed_config_is_the_recipe_that_runs(capsys, tmp_path):
         ('{"model": {"name": "cnn", "filter": [3]}}', ["model.filter", "model.filters"]),
         ('{"model": {"name": "cnn"}, "epochs": "x"}', ["epochs", "x"]),
         ('{"model": "cnn"}', ["expected", "name"]),
+        ('{"model": {"name": ["cnn"]}}', ["model.name", "['cnn']", "expected text"]),
+        ('{"model": {"name": "cnn"}, "data": {"name": {"a": 1}}}', ["data.name", "{'a': 1}", "expected text"]),
         ("{", ["not valid JSON"]),
         ('{"model": {"name": "mlp"}}', ["mlp", "cnn"]),
     ],
@@ -147,9 +162,10 @@ def test_train_evaluate_and_publish_work_in_a_row(tmp_path, monkeypatch, capsys)
     accuracy = json.loads((tmp_path / folder / "metrics.json").read_text())["test_accuracy"]
     assert f"accuracy {100 * accuracy:.2f} %" in capsys.readouterr().out
     assert main(["publish", folder, "mine"]) == 0
-    assert "kzoo.from_preset" in capsys.readouterr().out
+    line = capsys.readouterr().out.splitlines()[-1]
+    assert line == 'Load it with:  kzoo.from_preset("mine")'
     assert main(["evaluate", "./mine"]) == 0
-    model = kzoo.from_preset("./mine")
+    model = eval(line.partition(":  ")[2])
     assert model.output_shape == (None, 2)
 
 
@@ -164,3 +180,203 @@ def test_evaluate_says_what_it_cannot_find(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert "No preset 'nothing'" in _refused(capsys, "evaluate", "nothing")
     assert "no.keras" in _refused(capsys, "evaluate", "no.keras")
+
+
+def test_a_run_made_shorter_shortens_the_recipes_warm_up_and_no_other(tmp_path):
+    base = kzoo.recipe_for("cnn")
+    assert base.schedule.warmup_epochs == 1
+    assert read_recipe(["cnn", "--epochs", "1"])[0].schedule.warmup_epochs == 0.25
+    assert read_recipe(["cnn", "--smoke"])[0].schedule.warmup_epochs == 0.5
+    assert read_recipe(["cnn", "--epochs", "4"])[0].schedule == base.schedule
+    assert read_recipe(["cnn"])[0].schedule == base.schedule
+    # A warm-up that was asked for stays, and the run refuses it where it is too long.
+    named, _ = read_recipe(["cnn", "--epochs", "1", "--schedule.warmup_epochs=1"])
+    assert named.schedule.warmup_epochs == 1
+    (tmp_path / "c.json").write_text('{"model": {"name": "cnn"}, "schedule": {"warmup_epochs": 1}}')
+    named, _ = read_recipe(["--config", str(tmp_path / "c.json"), "--epochs", "2"])
+    assert named.schedule.warmup_epochs == 1
+
+
+def test_model_name_and_data_name_choose_as_model_and_data_do():
+    assert read_recipe(["--model.name", "cnn"])[0] == read_recipe(["cnn"])[0]
+    assert read_recipe(["cnn", "--model.name=cnn"])[0] == read_recipe(["cnn"])[0]
+    assert read_recipe(["cnn", "--data.name", "mnist"])[0] == read_recipe(["cnn", "--data", "mnist"])[0]
+    assert read_recipe(["cnn", "--data.name", "mnist"])[0].epochs == kzoo.recipe_for("cnn", "mnist").epochs
+
+
+def test_the_model_is_found_before_and_after_the_flags():
+    expected, _ = read_recipe(["cnn", "--seed", "3"])
+    assert read_recipe(["--seed", "3", "cnn"])[0] == expected
+    assert read_recipe(["--seed=3", "cnn"])[0] == expected
+
+
+def _no_run(*args, **kwargs):
+    raise AssertionError("this command must not train")
+
+
+def test_help_comes_before_everything_else(capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr("kzoo.training.run", _no_run)
+    for argv in (["--help"], ["--resume", str(tmp_path), "--help"], ["--config", "absent.json", "-h"]):
+        assert main(["train", *argv]) == 0
+        assert "--resume FOLDER" in capsys.readouterr().out
+
+
+def test_help_of_a_model_describes_each_flag_and_each_key_once(capsys):
+    assert main(["train", "cnn", "--data", "mnist", "--help"]) == 0
+    shown = capsys.readouterr().out
+    for flag in ("--data NAME", "--out FOLDER", "--resume FOLDER", "--smoke", "--config FILE", "--print-config"):
+        assert shown.count(f"\n  {flag} ") == 1, flag
+    recipe = kzoo.recipe_for("cnn", "mnist").to_dict()
+    keys = [k for k, v in recipe.items() if not isinstance(v, dict)]
+    keys += [f"{k}.{inner}" for k, v in recipe.items() if isinstance(v, dict) for inner in v]
+    for key in set(keys) - {"smoke", "model.name", "data.name"}:
+        assert f"\n  --{key} " in shown, key
+    assert "Passes over the training part. (default: 15)" in shown
+    assert "The model cnn: Convolutions and max-pooling" in shown
+    for clutter in ("<class", "CONFIG", "print_config", "Literal", "None"):
+        assert clutter not in shown
+    assert max(map(len, shown.splitlines())) <= 100
+
+
+def test_resume_with_print_config_prints_the_recipe_of_the_folder(capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr("kzoo.training.run", _no_run)
+    recipe = kzoo.recipe_for("mlp").override(seed=7)
+    (tmp_path / "recipe.json").write_text(recipe.to_json())
+    assert main(["train", "--resume", str(tmp_path), "--print-config"]) == 0
+    assert Recipe.from_json(capsys.readouterr().out) == recipe
+    absent = str(tmp_path / "absent")
+    assert "cannot be read" in _refused(capsys, "train", "--resume", absent, "--print-config")
+
+
+def test_an_unwritable_run_folder_is_refused_with_a_remedy(capsys, monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("")
+    out = str(tmp_path / "file" / "run")
+
+    def run(recipe, *, out, resume, announce):
+        os.mkdir(out)
+
+    monkeypatch.setattr("kzoo.training.run", run)
+    message = _refused(capsys, "train", "mlp", "--out", out)
+    assert f"{out}: {os.strerror(errno.ENOTDIR)}" in message
+    assert "--out FOLDER" in message
+
+
+def test_a_full_disk_in_a_run_names_the_command_that_continues_it(capsys, monkeypatch, tmp_path):
+    folder = tmp_path / "my run"
+
+    def run(recipe, *, out, resume, announce):
+        announce(folder)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder / "last.keras"))
+
+    monkeypatch.setattr("kzoo.training.run", run)
+    message = _refused(capsys, "train", "mlp")
+    assert f"last.keras: {os.strerror(errno.ENOSPC)}" in message
+    assert f"kzoo train --resume '{folder}'" in message
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (PermissionError(errno.EACCES, "Permission denied", "/somewhere"), "kzoo: /somewhere: Permission denied."),
+        (OSError("h5 has no errno"), "kzoo: h5 has no errno."),
+        (EOFError(), "kzoo: the input ended before an answer."),
+    ],
+    ids=["with a path", "without a path", "end of input"],
+)
+def test_what_the_system_refuses_is_one_line_in_every_command(error, words, capsys, monkeypatch):
+    def fails(argv):
+        raise error
+
+    monkeypatch.setattr("kzoo.cli._list", fails)
+    assert _refused(capsys, "list") == f"{words}\n"
+
+
+def test_no_answer_at_the_prompt_is_refused_with_a_remedy(capsys, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert "kzoo train cnn" in _refused(capsys, "train")
+
+
+def test_an_interrupted_run_names_its_folder_and_other_commands_none(capsys, monkeypatch, tmp_path):
+    folder = tmp_path / "a [b] run; it's mine"
+
+    def run(recipe, *, out, resume, announce):
+        announce(folder)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("kzoo.training.run", run)
+    assert main(["train", "mlp"]) == 130
+    shown = capsys.readouterr()
+    assert f"Run folder: {folder}\n" in shown.out
+    assert shown.err.strip() == (
+        f"kzoo: interrupted. The run continues with:  kzoo train --resume {shlex.quote(str(folder))}"
+    )
+
+    def interrupted(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("kzoo.training.run", interrupted)
+    assert main(["train", "mlp"]) == 130
+    assert capsys.readouterr().err.strip() == "kzoo: interrupted."
+    monkeypatch.setattr("kzoo.cli._list", interrupted)
+    assert main(["list"]) == 130
+    assert capsys.readouterr().err.strip() == "kzoo: interrupted."
+
+
+def test_commands_that_are_to_be_copied_stand_on_one_line_and_are_quoted(capsys, monkeypatch, tmp_path):
+    folder = tmp_path / f"a [bold] run {'x' * 100}"
+
+    def run(recipe, *, out, resume, announce):
+        announce(folder)
+        return RunResult(folder, {"test_accuracy": 0.5}, None)
+
+    def measure(model, data):
+        return {"data": "mnist", "samples": 10_000, "accuracy": 0.987, "loss": 0.05}
+
+    monkeypatch.setattr("kzoo.training.run", run)
+    monkeypatch.setattr("kzoo.training.measure.measure", measure)
+    assert main(["train", "mlp"]) == 0
+    shown = capsys.readouterr().out.splitlines()
+    assert f"Run folder: {folder}" in shown
+    assert shown[-1] == f"Next, type:  kzoo evaluate {shlex.quote(str(folder))}"
+    assert main(["train", "--resume", str(folder)]) == 0
+    assert f"Continuing the run in {folder} on {kzoo.backend.name()}." in capsys.readouterr().out.splitlines()
+    assert main(["evaluate", str(folder)]) == 0
+    assert capsys.readouterr().out == (
+        f"{folder} on the 10,000 test samples of mnist: accuracy 98.70 %, loss 0.0500 nats\n"
+    )
+
+
+def test_a_reader_that_stops_reading_is_no_mistake():
+    code = "import sys; from kzoo.cli import main; sys.stdin.read(1); sys.exit(main(['list']))"
+    started = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    started.stdout.close()
+    started.stdin.write(b"!")
+    started.stdin.close()
+    said = started.stderr.read()
+    started.stderr.close()
+    assert started.wait() == 0
+    assert said == b""
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (["evaluate"], "required: model"),
+        (["info"], "required: name"),
+        (["publish", "runs/a"], "required: folder"),
+        (["list", "--famly", "vision"], "--famly"),
+        (["doctor", "now"], "unrecognized arguments: now"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_missing_and_unknown_arguments_are_named_with_the_usage(argv, words, capsys):
+    with pytest.raises(SystemExit) as left:
+        main(argv)
+    assert left.value.code == 2
+    shown = capsys.readouterr().err
+    assert words in shown
+    assert f"usage: kzoo {argv[0]}" in shown
