@@ -16,10 +16,12 @@ nox.options.error_on_missing_interpreters = True
 
 @nox.session
 def lint(session):
-    """Formatting and lint."""
-    session.install("-c", "constraints.txt", "ruff")
+    """Formatting, lint, and the directions of imports."""
+    session.install("-c", "constraints.txt", "ruff", "pytest")
+    session.install("--no-deps", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("ruff", "check", ".")
+    pytest(session, "--noconftest", "tests/test_architecture.py")
 
 
 @nox.session

@@ -246,6 +246,8 @@ def read_recipe(argv: list[str]) -> tuple[Recipe | None, argparse.Namespace]:
     warmup_named = "schedule.warmup_epochs" in named or "warmup_epochs" in (file.get("schedule") or {})
     if recipe.epochs < base.epochs and recipe.schedule.warmup_epochs > recipe.epochs / 4 and not warmup_named:
         recipe = recipe.override(schedule={"warmup_epochs": recipe.epochs / 4})
+    if recipe.schedule.name == "plateau" and not warmup_named:
+        recipe = recipe.override(schedule={"warmup_epochs": 0.0})  # the recipe's was meant for another schedule
     return recipe, given
 
 

@@ -380,3 +380,10 @@ def test_missing_and_unknown_arguments_are_named_with_the_usage(argv, words, cap
     shown = capsys.readouterr().err
     assert words in shown
     assert f"usage: kzoo {argv[0]}" in shown
+
+
+def test_the_plateau_schedule_drops_the_warm_up_of_the_recipe_that_it_replaces():
+    recipe, _ = read_recipe(["cnn", "--schedule.name", "plateau"])
+    assert recipe.schedule.warmup_epochs == 0
+    recipe, _ = read_recipe(["cnn", "--schedule.name", "plateau", "--schedule.warmup_epochs", "2"])
+    assert recipe.schedule.warmup_epochs == 2  # named, so refused by the training rather than changed
