@@ -22,20 +22,27 @@ def sample_inputs(model, count: int, seed: int = 0):
 
 
 def check_model(name: str, tmp_path) -> None:
-    """Shapes, complete config, saving, presets, gradients, one step of `fit`, named activations, and learning."""
-    cls = registry.model_info(name).load()
-    variants = inspect.getmodule(cls).PRESETS
-    assert "mu" in variants, f"{name} has no variant 'mu' for the tests"
+    """Shapes, complete config, saving, presets, gradients, one step of `fit`, named activations, and learning.
 
-    keras.utils.set_random_seed(7)
-    model = registry.create_model(f"{name}:mu")
-    _check_shapes(model)
-    _check_config(name, model, variants["mu"])
-    _check_saving(model, tmp_path)
-    _check_activations(model)
-    _check_initial_weights(name, model)
-    keras.utils.set_random_seed(7)
-    _check_gradients(registry.create_model(f"{name}:mu"))
+    All of it on the variant "mu". Whatever "mu" cannot have at once with the rest, such as an option that is
+    either on or off, stands in further variants "mu-..."; shapes, config, saving and gradients hold for each.
+    """
+    cls = registry.model_info(name).load()
+    variants = {key: given for key, given in inspect.getmodule(cls).PRESETS.items() if key.split("-")[0] == "mu"}
+    assert "mu" in variants, f"{name} has no variant 'mu' for the tests"
+    _check_variants(name, variants)
+
+    for variant, given in variants.items():
+        keras.utils.set_random_seed(7)
+        model = registry.create_model(f"{name}:{variant}")
+        _check_shapes(model)
+        _check_config(name, model, given)
+        _check_activations(model)
+        _check_saving(model, tmp_path / variant)
+        keras.utils.set_random_seed(7)
+        _check_gradients(registry.create_model(f"{name}:{variant}"))
+    _check_every_argument_shows(name, variants)
+    _check_initial_weights(name)
     _check_learning(name)
 
 
@@ -53,16 +60,51 @@ def _check_shapes(model):
     np.testing.assert_allclose(_logits(model, x[:1]), logits[:1], rtol=0, atol=1e-5)
 
 
+def _check_variants(name, variants):
+    """An argument that no variant moves off its default could be forgotten, or set in stone, and pass every check."""
+    for key, parameter in registry.model_arguments(name).items():
+        values = [_plain(given[key]) for given in variants.values() if key in given]
+        moved = [value for value in values if value != _plain(parameter.default)]
+        assert moved, f"{name}: give {key} another value than its default in a variant 'mu'"
+
+
 def _check_config(name, model, given):
     config = model.get_config()
     json.dumps(config)
-    arguments = set(registry.model_arguments(name))
-    assert arguments <= set(config)
-    for key, value in given.items():
-        assert _plain(config[key]) == _plain(value), key
+    arguments = registry.model_arguments(name)
+    assert set(arguments) <= set(config)
+    for key, parameter in arguments.items():
+        assert _plain(config[key]) == _plain(given.get(key, parameter.default)), key
     again = type(model).from_config(config)
     assert again.get_config() == config
-    assert [tuple(w.shape) for w in again.weights] == [tuple(w.shape) for w in model.weights]
+    assert _structure(again) == _structure(model)
+
+
+def _check_every_argument_shows(name, variants):
+    """An argument taken back to its default changes the config in that key, and changes the layers."""
+    for variant, given in variants.items():
+        keras.utils.set_random_seed(7)
+        model = registry.create_model(f"{name}:{variant}")
+        for key, value in given.items():
+            default = registry.model_arguments(name)[key].default
+            if _plain(value) == _plain(default):
+                continue
+            other = registry.create_model(f"{name}:{variant}", **{key: default}, name=model.name)
+            differs = {k for k, v in model.get_config().items() if _plain(v) != _plain(other.get_config()[k])}
+            assert differs == {key}
+            assert _structure(other) != _structure(model), f"{name}: {key} changes no layer"
+
+
+def _structure(model):
+    """What a model is made of: its layers' configs and the shapes of its weights, without what is new in every model."""
+
+    def lasting(value):
+        if isinstance(value, dict):
+            return {k: lasting(v) for k, v in value.items() if k not in ("seed", "name", "shared_object_id")}
+        return [lasting(v) for v in value] if isinstance(value, (list, tuple)) else value
+
+    layers = [lasting(layer.get_config()) for layer in model.layers]
+    return repr(layers), [tuple(weight.shape) for weight in model.weights]
 
 
 def _plain(value):
@@ -77,6 +119,7 @@ def _randomise(model):
 
 
 def _check_saving(model, tmp_path):
+    tmp_path.mkdir()
     _randomise(model)
     x, _ = sample_inputs(model, 3)
     expected = _logits(model, x)
@@ -108,7 +151,7 @@ def _check_activations(model):
     assert all(len(value) == 3 for value in found.values())
 
 
-def _check_initial_weights(name, model):
+def _check_initial_weights(name):
     def weights(seed):
         keras.utils.set_random_seed(seed)
         return [w.numpy() for w in registry.create_model(f"{name}:mu").weights]
@@ -150,7 +193,7 @@ def check_layer(cls, arguments: dict, input_shape: tuple[int, ...], tmp_path, *,
 
     Args:
         cls: The layer's class.
-        arguments: Constructor arguments; every one must come back from `get_config`.
+        arguments: Constructor arguments, none at its default; every one must come back from `get_config`.
         input_shape: Shape of one sample.
         training_changes: Whether `training=True` gives other outputs, as in dropout.
     """
@@ -159,8 +202,10 @@ def check_layer(cls, arguments: dict, input_shape: tuple[int, ...], tmp_path, *,
     config = layer.get_config()
     json.dumps(keras.saving.serialize_keras_object(layer))
     for key, value in arguments.items():
-        if isinstance(value, (int, float, str, bool)):
-            assert config[key] == value, key
+        assert _plain(config[key]) == _plain(value), key
+    for key, parameter in inspect.signature(cls.__init__).parameters.items():
+        if key in arguments and parameter.default is not inspect.Parameter.empty:
+            assert _plain(arguments[key]) != _plain(parameter.default), f"{key} is at its default"
     inputs = keras.Input(input_shape)
     model = keras.Model(inputs, layer(inputs))
     rng = np.random.default_rng(0)

@@ -21,7 +21,18 @@ from kzoo.layers.initializers import GlorotUniform, HeNormal
 from kzoo.models.base import Classifier, choice, fraction, sizes, standardise
 
 PRESETS = {
-    "mu": {"input_shape": (8, 8, 1), "num_classes": 3, "filters": (3, 4), "hidden_dim": 6, "padding": "same"},
+    "mu": {
+        "input_shape": (8, 8, 1),
+        "num_classes": 3,
+        "filters": (3, 4),
+        "depth": 1,
+        "hidden_dim": 6,
+        "padding": "same",
+        "dropout": 0.25,
+        "portable_dropout": False,
+        "statistics": [[0.25], [0.5]],
+    },
+    "mu-plain": {"input_shape": (8, 8, 1), "num_classes": 3, "filters": (3,), "hidden_dim": 6, "batch_norm": False},
 }
 
 

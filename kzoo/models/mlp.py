@@ -42,9 +42,13 @@ PRESETS = {
         "input_shape": (4, 4, 1),
         "num_classes": 3,
         "hidden_dims": (8, 5),
+        "activation": "tanh",
         "dropout": 0.25,
         "batch_norm": True,
+        "portable_dropout": False,
+        "statistics": [[0.25], [0.5]],
     },
+    "mu-plain": {"input_shape": (4,), "num_classes": 3, "hidden_dims": (8,)},
     "classic": {"input_shape": (28, 28, 1), "num_classes": 10, "hidden_dims": (128,), "dropout": 0.0},
 }
 

@@ -30,7 +30,7 @@ from keras import ops
 from kzoo.models.base import Classifier, sizes, standardise
 
 PRESETS = {
-    "mu": {"input_shape": (4, 4, 1), "num_classes": 3},
+    "mu": {"input_shape": (4, 4, 1), "num_classes": 3, "statistics": [[0.25], [0.5]]},
     "xor": {"input_shape": (2,), "num_classes": 2},
 }
 

@@ -42,10 +42,8 @@ def test_the_forward_pass_is_the_formula(activation):
     for w, b in ((w1, b1), (w2, b2)):
         a = FORMULAS[activation](a @ w + b)
     found = model.activations(x)
-    # Keras takes the tanh approximation of gelu's erf, which is off by up to 5e-4.
-    atol = 2e-3 if activation == "gelu" else 1e-5
-    np.testing.assert_allclose(found[f"{activation}_2"], a, rtol=0, atol=atol)
-    np.testing.assert_allclose(found["logits"], a @ w3 + b3, rtol=0, atol=2 * atol)
+    np.testing.assert_allclose(found[f"{activation}_2"], a, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(found["logits"], a @ w3 + b3, rtol=0, atol=2e-5)
 
 
 def test_backpropagation_equals_the_chain_rule_by_hand():

@@ -1,23 +1,28 @@
-"""One task on the backend of KERAS_BACKEND, in a process of its own: python worker.py TASK FILE_IN FILE_OUT.
+"""Tasks on the backend of KERAS_BACKEND, in a process of its own: python worker.py TASK FOLDER...
 
-steps       the losses of 100 training steps and the initial weights of a recipe
-save        train a little, write a checkpoint and its logits
-continue    load that checkpoint, write its logits, the losses of further steps and the weights after them
+One process does all of a backend's tasks of one kind, since loading the backend takes longer than most of them.
+Each folder holds a recipe.json; what a task leaves beside it bears the backend's name.
+
+    first     in each folder: the initial weights, the losses of 100 training steps, and after 10 of them a
+              checkpoint and its logits; of a recipe that says smoke, a whole run of `kzoo.training.run`
+    continue  in each folder: from the checkpoint of every backend on, the logits and the losses of 20 more steps
 """
 
-import json
 import sys
 from pathlib import Path
+
+import kzoo  # isort: skip
 
 import keras
 import numpy as np
 
-import kzoo
 from kzoo.data import load_data
 from kzoo.recipe import Recipe
-from kzoo.training import checkpoints
+from kzoo.training import checkpoints, run
 from kzoo.training.batches import Batches
 from kzoo.training.run import build
+
+NAME = kzoo.backend.name()
 
 
 def _steps(model, batches, count: int, start: int = 0) -> list[float]:
@@ -35,36 +40,31 @@ def _prepare(recipe: Recipe):
     return data, batches, build(recipe, data, batches.num_batches)
 
 
-def _numbered(prefix, weights) -> dict:
-    return {f"{prefix}{i:03d}": keras.ops.convert_to_numpy(w) for i, w in enumerate(weights)}
+def _first(folder: Path, recipe: Recipe) -> None:
+    if recipe.smoke:
+        run(recipe, out=folder / f"{NAME}-run", verbose=0)
+        return
+    data, batches, model = _prepare(recipe)
+    initial = {f"w{i:03d}": keras.ops.convert_to_numpy(w) for i, w in enumerate(model.weights)}
+    losses = _steps(model, batches, 10)
+    checkpoints.save(folder / f"{NAME}.keras", model, {})
+    logits = model.predict(data.x_test[:64], verbose=0)
+    losses += _steps(model, batches, 90, start=10)
+    np.savez(folder / f"{NAME}-first.npz", losses=losses, logits=logits, **initial)
 
 
-def main(task: str, source: str, target: str) -> None:
-    """Runs one task and writes its arrays as .npz."""
-    if task == "continue":
-        x = np.load(source.replace(".keras", ".npz"))["x"]
-        recipe = Recipe.from_json(Path(source.replace(".keras", ".json")).read_text())
-        logits = kzoo.load_model(source).predict(x, verbose=0)
-        _, batches, model = _prepare(recipe)
+def _continue(folder: Path, recipe: Recipe) -> None:
+    data, batches, model = _prepare(recipe)
+    for origin in kzoo.backend.NAMES:
+        source = folder / f"{origin}.keras"
+        # As a user loads it, and as a resumed run does: weights, optimizer and seed generators.
+        logits = kzoo.load_model(source).predict(data.x_test[:64], verbose=0)
         checkpoints.load_into(source, model)
         losses = _steps(model, batches, 20, start=10)
-        after = _numbered("w", model.trainable_variables)
-        np.savez(target, logits=logits, losses=losses, iterations=int(model.optimizer.iterations), **after)
-        return
-    recipe = Recipe.from_json(Path(source).read_text())
-    data, batches, model = _prepare(recipe)
-    if task == "steps":
-        initial = _numbered("w", model.weights)
-        np.savez(target, losses=_steps(model, batches, 100), **initial)
-    elif task == "save":
-        _steps(model, batches, 10)
-        checkpoints.save(target.replace(".npz", ".keras"), model, {})
-        with open(target.replace(".npz", ".json"), "w") as file:
-            file.write(recipe.to_json())
-        x = data.x_test[:64]
-        np.savez(target, x=x, logits=model.predict(x, verbose=0))
-    else:
-        raise SystemExit(f"no task {task!r}: {json.dumps(['steps', 'save', 'continue'])}")
+        iterations = int(model.optimizer.iterations)
+        np.savez(folder / f"{origin}-{NAME}.npz", logits=logits, losses=losses, iterations=iterations)
 
 
-main(*sys.argv[1:])
+TASKS = {"first": _first, "continue": _continue}
+for folder in map(Path, sys.argv[2:]):
+    TASKS[sys.argv[1]](folder, Recipe.from_json((folder / "recipe.json").read_text()))

@@ -78,6 +78,20 @@ def test_the_optimizer_gets_what_the_recipe_says():
     assert config["clipvalue"] == 0.3
 
 
+@pytest.mark.parametrize("name", ["sgd", "adam", "adamw", "nadam", "rmsprop", "adagrad", "adadelta", "lion"])
+def test_the_name_is_that_of_the_class_in_keras(name):
+    assert type(make_optimizer(BASE.override(optimizer={"name": name}), STEPS)).__name__.lower() == name
+
+
+@pytest.mark.parametrize(
+    ("option", "attribute"), [("norm", "clipnorm"), ("global_norm", "global_clipnorm"), ("value", "clipvalue")]
+)
+def test_each_clipping_is_the_one_that_the_recipe_names(option, attribute):
+    optimizer = make_optimizer(BASE.override(clipping={option: 0.3}), STEPS)
+    found = {name: getattr(optimizer, name) for name in ("clipnorm", "global_clipnorm", "clipvalue")}
+    assert found == {"clipnorm": None, "global_clipnorm": None, "clipvalue": None, attribute: 0.3}
+
+
 def test_adamw_without_decay_in_the_recipe_does_not_decay():
     assert not make_optimizer(BASE.override(optimizer={"name": "adamw"}), STEPS).weight_decay
 
