@@ -96,7 +96,7 @@ def _check_every_argument_shows(name, variants):
 
 
 def _structure(model):
-    """What a model is made of: its layers' configs and the shapes of its weights, without what is new in every model."""
+    """What a model is made of: its layers' configs and the shapes of its weights, without names and seeds."""
 
     def lasting(value):
         if isinstance(value, dict):

@@ -22,7 +22,7 @@ from kzoo.models.base import Classifier, choice, fraction, sizes, standardise
 
 PRESETS = {
     "mu": {
-        "input_shape": (8, 8, 1),
+        "input_shape": (10, 10, 1),
         "num_classes": 3,
         "filters": (3, 4),
         "depth": 1,
@@ -32,7 +32,7 @@ PRESETS = {
         "portable_dropout": False,
         "statistics": [[0.25], [0.5]],
     },
-    "mu-plain": {"input_shape": (8, 8, 1), "num_classes": 3, "filters": (3,), "hidden_dim": 6, "batch_norm": False},
+    "mu-plain": {"input_shape": (16, 16, 1), "num_classes": 3, "filters": (3,), "hidden_dim": 6, "batch_norm": False},
 }
 
 

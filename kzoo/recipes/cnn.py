@@ -1,4 +1,10 @@
-"""Recipes of the CNN."""
+"""Recipes of the CNN: `kzoo train cnn --data NAME`.
+
+| data | test accuracy, seed 0: JAX, PyTorch, TensorFlow | seconds a run, JAX on two idle cores |
+| --- | --- | --- |
+| digits | 99.72 % (JAX) | 30 |
+| mnist | 99.53 %, 99.63 %, 99.55 % | 950 |
+"""
 
 from kzoo.recipe import DataSpec, ModelSpec, OptimizerSpec, Recipe, RegularisationSpec, ScheduleSpec
 
