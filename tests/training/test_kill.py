@@ -67,7 +67,9 @@ def _kill_during_a_run(share, seconds, tmp_path):
         folder = tmp_path / f"run{attempt}"
         process = _start_and_wait("cnn", *FLAGS, folder=folder)
         # From the first file on: compiling, any epoch, a checkpoint half written, the figures at the end.
-        time.sleep(share * seconds)
+        until = time.monotonic() + share * seconds
+        while time.monotonic() < until and process.poll() is None:
+            time.sleep(0.005)
         process.send_signal(signal.SIGKILL)
         output, _ = process.communicate()
         assert folder.exists(), output[-3000:]
