@@ -70,7 +70,7 @@ def test_the_optimizer_gets_what_the_recipe_says():
         clipping={"value": 0.3},
     )
     optimizer = make_optimizer(recipe, STEPS)
-    assert type(optimizer) is keras.optimizers.AdamW
+    assert type(optimizer).__name__ == "AdamW"  # torch has a class of its own
     config = optimizer.get_config()
     assert config["beta_1"] == 0.8
     assert config["epsilon"] == 1e-5
