@@ -170,10 +170,12 @@ class _Record(keras.callbacks.Callback):
         self.history = state.get("history", [])
         self.best = state.get("best")
         self.diverged = None
-        self._began = 0.0
+        self._began = self._rate = 0.0
 
     def on_epoch_begin(self, epoch, logs=None):
         self._began = time.perf_counter()
+        # Now: at the end of the epoch a schedule already gives the rate of the next one.
+        self._rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
 
     def on_train_batch_end(self, batch, logs=None):
         if batch % self._CHECK_EVERY == 0 and not math.isfinite(float(logs["loss"])):
@@ -187,9 +189,8 @@ class _Record(keras.callbacks.Callback):
             self.diverged = epoch + 1
             self.model.stop_training = True
             return
-        rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         seconds = round(time.perf_counter() - self._began, 3)
-        self.history.append({"epoch": epoch + 1, **logs, "learning_rate": rate, "seconds": seconds})
+        self.history.append({"epoch": epoch + 1, **logs, "learning_rate": self._rate, "seconds": seconds})
         if self._is_best(logs):
             self.best = {"epoch": epoch + 1, **logs}
             checkpoints.save(self.folder / "best.keras", self.model, {"epoch": epoch + 1})
