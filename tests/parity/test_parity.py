@@ -24,7 +24,11 @@ _MOVED = {"shift": 1.0, "rotate": 10.0, "scale": 0.1}
 RECIPES = {
     "mlp": kzoo.recipe_for("mlp", "digits").override(model={"dropout": 0.3}, data=_MOVED, seed=11),
     "cnn": kzoo.recipe_for("cnn", "digits").override(
-        model={"dropout": 0.3, "filters": [8, 16], "hidden_dim": 32}, data=_MOVED, seed=11
+        model={"dropout": 0.3, "filters": [8, 16], "hidden_dim": 32},
+        data=_MOVED,
+        # Adam's first steps turn rounding into whole steps: with it the losses of a CNN part by 1e-2 after 70 steps.
+        optimizer={"name": "sgd", "learning_rate": 0.01, "momentum": 0.9},
+        seed=11,
     ),
 }
 
