@@ -42,6 +42,19 @@ def tests(session, backend):
     pytest(session)
 
 
+@nox.session
+@nox.parametrize("backend", BACKENDS, ids=BACKENDS)
+def notebooks(session, backend):
+    """Every chapter runs with one backend, and so does every solution of its exercises."""
+    session.install("-c", "constraints.txt", f".[test,notebooks,{backend}]")
+    pytest(session, "tests/notebooks")
+    solved = f"{session.create_tmp()}/solutions"
+    session.run("python", "notebooks/build.py", "--solutions", solved)
+    # Offline, as a reader may be; nbmake's limit is one for each cell, in seconds.
+    quick = {"KERAS_BACKEND": None, "KZOO_FAST": "1", "KZOO_OFFLINE": "1"}
+    session.run("pytest", "--nbmake", "--nbmake-timeout=300", "notebooks", solved, *session.posargs, env=quick)
+
+
 def pytest(session, *arguments):
     # None takes a variable away: the choice of the backend is under test, too.
     session.run("pytest", *arguments, *session.posargs, env={"KERAS_BACKEND": None})
