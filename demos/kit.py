@@ -9,6 +9,7 @@ Importing this module imports kzoo, which chooses the backend, and Gradio; Keras
 """
 
 import argparse
+import contextlib
 import functools
 import html
 import inspect
@@ -24,6 +25,9 @@ from pathlib import Path
 
 # Gradio reads this at its import: no analytics, no question for a newer version.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+# The networks of the demos are small and several visitors share the processor: threads that wait for each other in
+# every operation cost far more than they bring. OpenMP reads this when a backend is loaded.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import gradio as gr
 import numpy as np
@@ -57,10 +61,12 @@ THEME = gr.themes.Base(
 )
 
 CSS = """
-.gradio-container { max-width: 1240px !important; margin: 0 auto !important; }
+:root { --kz-quiet: #475569; --kz-paper: #ffffff; }
+.dark { --kz-quiet: #b4bfce; --kz-paper: #10161f; }
+.gradio-container { width: 100% !important; max-width: 1240px !important; margin: 0 auto !important; }
 .kz-heading h1 { font-size: 1.7rem; font-weight: 650; margin: 0.2rem 0 0.1rem; letter-spacing: -0.01em; }
-.kz-heading p { color: var(--body-text-color-subdued); margin: 0 0 0.4rem; font-size: 1rem; max-width: 75ch; }
-.kz-caption { color: var(--body-text-color-subdued); font-size: 0.88rem; line-height: 1.4; margin: 0; }
+.kz-heading p { color: var(--kz-quiet); margin: 0 0 0.4rem; font-size: 1rem; max-width: 75ch; }
+.kz-caption { color: var(--kz-quiet); font-size: 0.88rem; line-height: 1.4; margin: 0; }
 .kz-figure img { border-radius: 8px; }
 button:focus-visible, input:focus-visible, textarea:focus-visible, select:focus-visible, a:focus-visible,
 [tabindex]:focus-visible, summary:focus-visible { outline: 3px solid #e69f00 !important; outline-offset: 2px; }
@@ -373,6 +379,21 @@ class Stop:
 
 _PRESETS: dict = {}
 _LOCK = threading.Lock()
+_SEED_LOCK = threading.Lock()
+
+
+@contextlib.contextmanager
+def seeded(seed: int):
+    """Everything that is drawn inside comes from `seed`, and no other visitor draws meanwhile.
+
+    Keras takes the seeds of initialisers and of dropout from Python's one global generator. Build models inside, and
+    train them outside: training draws nothing from it.
+    """
+    import keras
+
+    with _SEED_LOCK:
+        keras.utils.set_random_seed(seed)
+        yield
 
 
 def preset(name: str):
