@@ -1,4 +1,4 @@
-"""The command `kzoo`: list | info | train | evaluate | publish | doctor.
+"""The command `kzoo`: list | info | train | evaluate | publish | demo | doctor.
 
 A mistake that the user can mend is printed as one message without a traceback, with exit code 2. Keras loads only
 for the commands that need a model.
@@ -18,6 +18,7 @@ _COMMANDS = {
     "train": "train a model into a run folder",
     "evaluate": "measure a run, a preset or a .keras file on a test set",
     "publish": "turn a finished run into a preset folder",
+    "demo": "live demos in the browser: list them, run one, write one as a Hugging Face Space",
     "doctor": "versions, backends, devices, caches, and what is missing",
 }
 
@@ -132,6 +133,12 @@ def _train(argv) -> int:
     from kzoo.train import train
 
     return train(argv)
+
+
+def _demo(argv) -> int:
+    from kzoo import demo
+
+    return demo.main(argv)
 
 
 def main(argv: list[str] | None = None) -> int:

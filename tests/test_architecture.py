@@ -26,6 +26,7 @@ LEVELS = {
     "cli": 5,
     "train": 5,
     "doctor": 5,
+    "demo": 5,
     "__main__": 5,
 }
 # Leaves import nothing of the chain; a set names all that a leaf may import of kzoo beside itself.
@@ -41,7 +42,7 @@ LEAVES = {
     "bio": {"errors", "files"},
 }
 FACADE = "__init__"  # `from kzoo import create_model`: reaches everything, so only the top may
-MAY_PRINT = {"cli", "train", "doctor", "__main__"}
+MAY_PRINT = {"cli", "train", "doctor", "demo", "__main__"}
 MAY_IMPORT_BIO = {"cli", "bio"}
 PICKLES = {"pickle", "cPickle", "_pickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"}
 

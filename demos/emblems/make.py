@@ -1,0 +1,121 @@
+"""Draws the hub's pictures anew, from real data: `python demos/emblems/make.py` (a minute on two cores).
+
+perceptron: two crowds of points and the line that Rosenblatt's rule finds; mlp: the regions that a small network
+learns on the spirals; cnn: a handwritten digit and what three filters of the shipped preset see in it.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+import kzoo
+from kzoo.plots.style import BLUE, ORANGE
+
+HERE = Path(__file__).parent
+WIDTH, HEIGHT = 240, 140
+
+
+def svg(parts: list[str]) -> str:
+    head = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" aria-hidden="true" focusable="false">'
+    )
+    return "\n".join([head, *parts, "</svg>", ""])
+
+
+def mark(x: float, y: float, second: bool, size: float = 6) -> str:
+    """A point: the first class is a blue disc, the second an orange square, so that colour is not needed."""
+    if second:
+        return f'<rect x="{x - size / 2:.1f}" y="{y - size / 2:.1f}" width="{size}" height="{size}" fill="{ORANGE}"/>'
+    return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{0.55 * size:.1f}" fill="{BLUE}"/>'
+
+
+def perceptron() -> str:
+    draw = np.random.default_rng(4)
+    points = np.concatenate([draw.normal((85, 82), (26, 17), (26, 2)), draw.normal((160, 55), (26, 17), (26, 2))])
+    points = points.clip((8, 8), (WIDTH - 8, HEIGHT - 8))
+    labels = np.repeat([-1, 1], 26)
+    inputs = np.column_stack([(points - (WIDTH / 2, HEIGHT / 2)) / 50, np.ones(52)])
+    weights, best, fewest = np.zeros(3), np.zeros(3), 99
+    for i in range(52 * 200):  # the pocket rule: the crowds overlap a little, so keep the best line met
+        x, label = inputs[i % 52], labels[i % 52]
+        if label * (weights @ x) <= 0:
+            weights = weights + label * x
+            wrong = int((labels * (inputs @ weights) <= 0).sum())
+            if wrong < fewest:
+                best, fewest = weights, wrong
+    a, b, c = best
+    tops = [WIDTH / 2 - 50 * (c + b * (y - HEIGHT / 2) / 50) / a for y in (0, HEIGHT)]
+    line = (
+        f'<line x1="{tops[0]:.1f}" y1="0" x2="{tops[1]:.1f}" y2="{HEIGHT}" stroke="currentColor" stroke-width="2.5"/>'
+    )
+    return svg([*(mark(x, y, label > 0) for (x, y), label in zip(points, labels, strict=True)), line])
+
+
+def mlp() -> str:
+    import keras
+    from matplotlib.figure import Figure
+
+    keras.utils.set_random_seed(1)
+    data = kzoo.load_data("spirals")
+    x, y = np.asarray(data.x_train), np.asarray(data.y_train)
+    network = kzoo.create_model("mlp", input_shape=(2,), num_classes=2, hidden_dims=(64, 64), activation="relu")
+    rate = keras.optimizers.schedules.CosineDecay(0.01, 100 * (len(x) // 32))
+    network.compile(keras.optimizers.Adam(rate), network.classification_loss(), metrics=["accuracy"])
+    network.fit(x, y, epochs=100, batch_size=32, verbose=0)
+    print("mlp on spirals:", network.evaluate(x, y, verbose=0))
+    reach = np.abs(x).max() * 1.12
+    across = reach * WIDTH / HEIGHT
+    columns, rows = np.linspace(-across, across, 121), np.linspace(-reach, reach, 71)
+    grid = np.stack(np.meshgrid(columns, rows), axis=-1).reshape(-1, 2)
+    scores = np.asarray(network.predict(grid, verbose=0, batch_size=1024))
+    difference = (scores[:, -1] - scores[:, 0]).reshape(71, 121)
+    axes = Figure().subplots()
+    parts = []
+    for low, high, colour in ((-1e9, 0, BLUE), (0, 1e9, ORANGE)):
+        for path in axes.contourf(columns, rows, difference, levels=[low, high]).get_paths():
+            rings = [ring[::2] for ring in path.to_polygons() if len(ring) > 6]
+            d = " ".join(
+                "M"
+                + "L".join(f"{(u / across + 1) * WIDTH / 2:.0f} {(v / reach + 1) * HEIGHT / 2:.0f}" for u, v in ring)
+                for ring in rings
+            )
+            parts.append(f'<path d="{d}" fill="{colour}" fill-opacity="0.28" fill-rule="evenodd"/>')
+    for (u, v), label in zip(x[::6], y[::6], strict=True):
+        parts.append(mark((u / across + 1) * WIDTH / 2, (v / reach + 1) * HEIGHT / 2, label == 1, 4))
+    return svg(parts)
+
+
+def cnn() -> str:
+    data = kzoo.load_data("digits")
+    image = data.x_test[int(np.flatnonzero(np.asarray(data.y_test) == 3)[0])]
+    model = kzoo.from_preset("cnn_digits")
+    maps = next(np.asarray(value)[0] for value in model.activations(image[None]).values() if np.ndim(value) == 4)
+    strongest = np.argsort(-maps.std(axis=(0, 1)))[:3]
+    parts = _picture(np.squeeze(image), 10, 20, 100, "currentColor")
+    for place, channel in enumerate(strongest):
+        x, y = 178, 6 + 45 * place
+        parts.append(
+            f'<path d="M114 70 C145 70 145 {y + 19} 172 {y + 19}" fill="none" stroke="currentColor" '
+            'stroke-opacity="0.45" stroke-width="1.5"/>'
+        )
+        parts += _picture(maps[..., channel], x, y, 38, (BLUE, ORANGE, "#009E73")[place])
+    return svg(parts)
+
+
+def _picture(values, left: float, top: float, size: float, colour: str) -> list[str]:
+    values = (values - values.min()) / max(float(np.ptp(values)), 1e-6)
+    cell = size / len(values)
+    frame = f'<rect x="{left}" y="{top}" width="{size}" height="{size}" rx="4" fill="{colour}" fill-opacity="0.08"/>'
+    cells = [
+        f'<rect x="{left + cell * j:.2f}" y="{top + cell * i:.2f}" width="{cell:.2f}" height="{cell:.2f}" '
+        f'fill="{colour}" fill-opacity="{value:.2f}"/>'
+        for i, row in enumerate(values)
+        for j, value in enumerate(row)
+        if value > 0.04
+    ]
+    return [frame, *cells]
+
+
+if __name__ == "__main__":
+    for make in (perceptron, mlp, cnn):
+        (HERE / f"{make.__name__}.svg").write_text(make(), encoding="utf-8")
