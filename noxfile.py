@@ -8,7 +8,7 @@ import nox
 BACKENDS = ("jax", "torch", "tensorflow")
 
 # The full suites come last: their closing lines are the ones to read.
-nox.options.sessions = ["lint", "tests"]  # parity is asked for by name: two of its rows are still open
+nox.options.sessions = ["lint", "parity", "tests"]
 # pip, not uv: uv does not read pip's own settings for extra indexes and folders of wheels.
 nox.options.default_venv_backend = "virtualenv"
 nox.options.error_on_missing_interpreters = True

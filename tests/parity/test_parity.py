@@ -19,15 +19,19 @@ pytestmark = pytest.mark.skipif(
     reason="needs all three backends in one environment: nox -s parity",
 )
 
-# All that a recipe can draw from the seed: weights, order, augmentation and dropout. Batch 32 on digits.
+# All that a recipe can draw from the seed: weights, order, augmentation and dropout; the recipes' own Adam.
 _MOVED = {"shift": 1.0, "rotate": 10.0, "scale": 0.1}
 RECIPES = {
     "mlp": kzoo.recipe_for("mlp", "digits").override(model={"dropout": 0.3}, data=_MOVED, seed=11),
     "cnn": kzoo.recipe_for("cnn", "digits").override(
-        model={"dropout": 0.3, "filters": [8, 16], "hidden_dim": 32},
+        # Rounding differs by an ulp, and where it moves a number across the kink of a ReLU or swaps the two
+        # largest of a pooling window, the paths part: on one backend, weights 1e-5 apart are losses 1e-1 apart
+        # after 100 steps. So few units and small batches, in which that happens once in some thousand steps.
+        model={"dropout": 0.1, "filters": [4, 8], "hidden_dim": 16},
+        batch_size=8,
+        optimizer={"learning_rate": 0.01},  # so small a network learns too little otherwise in 100 batches of 8
+        schedule={"warmup_epochs": 0},
         data=_MOVED,
-        # Adam's first steps turn rounding into whole steps: with it the losses of a CNN part by 1e-2 after 70 steps.
-        optimizer={"name": "sgd", "learning_rate": 0.01, "momentum": 0.9},
         seed=11,
     ),
 }
@@ -67,11 +71,13 @@ def test_a_hundred_steps_follow_the_same_path_on_every_backend(model, work):
         for key in reference:
             if key.startswith("w"):
                 np.testing.assert_array_equal(arrays[key], reference[key], err_msg=f"{backend} {key}")
-        worst = np.abs(arrays["losses"] - reference["losses"]).max()
+        apart = np.abs(arrays["losses"] - reference["losses"])
+        worst = apart.max()
         print(f"{model} {backend}: largest difference of the loss {worst:.1e}")
         assert len(arrays["losses"]) == 100
+        assert apart[:10].max() < 1e-4, backend  # another epsilon, order or mask is above it at once
         assert worst < 1e-3, backend
-    assert reference["losses"][-10:].mean() < 0.7 * reference["losses"][:10].mean()
+    assert reference["losses"][-10:].mean() < 0.8 * reference["losses"][:10].mean()
 
 
 @pytest.mark.parametrize("origin", kzoo.backend.NAMES)
