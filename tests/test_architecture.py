@@ -25,6 +25,7 @@ LEVELS = {
     "convert": 4,
     "cli": 5,
     "train": 5,
+    "flags": 5,
     "doctor": 5,
     "demo": 5,
     "__main__": 5,

@@ -12,8 +12,8 @@ import pytest
 
 import kzoo
 from kzoo.cli import main
+from kzoo.flags import read_recipe
 from kzoo.recipe import Recipe
-from kzoo.train import read_recipe
 from kzoo.training import RunResult
 
 
