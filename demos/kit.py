@@ -72,7 +72,13 @@ button:focus-visible, input:focus-visible, textarea:focus-visible, select:focus-
 [tabindex]:focus-visible, summary:focus-visible { outline: 3px solid #e69f00 !important; outline-offset: 2px; }
 /* Rendered, so that a script can click it, and out of sight, so that nobody else does. */
 .kz-hidden { position: absolute !important; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+.gradio-container .html-container { padding: 4px 2px; }
+.kz-tight { gap: 4px !important; }
+.kz-buttons { align-items: center; gap: 8px !important; }
+.kz-buttons button { white-space: nowrap; }
 @media (max-width: 640px) {
+  /* What is to be seen comes before what is to be set. */
+  .kz-first { order: -1; }
   .gradio-container { padding: 8px !important; }
   .kz-heading h1 { font-size: 1.35rem; }
   .kz-heading p { font-size: 0.95rem; }

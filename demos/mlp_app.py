@@ -1,0 +1,807 @@
+"""A multilayer perceptron learns to tell two classes of points apart, and every unit shows what it has learnt.
+
+    python demos/mlp_app.py
+
+Left the network: each unit is a small picture of its own answer over the plane, each line a weight. Right the answer
+of the whole. Choose data or place points, press Play, and watch. Training runs through `kzoo.create_model` and Keras.
+"""
+
+import dataclasses
+import math
+import threading
+import time
+from dataclasses import dataclass, field
+
+import drawing
+import gradio as gr
+import kit
+import numpy as np
+
+import kzoo
+from kzoo.data import epoch_order, standard_stats
+
+TITLE = "Multilayer perceptron"
+SUMMARY = "Watch a small network bend the plane until it tells blue from orange. Press Play."
+PRESETS = ("mlp_spirals", "mlp_moons")
+
+DATA = {"two spirals": "spirals", "two moons": "moons", "XOR": "xor", "own points": "own"}
+NOISE = {"spirals": 0.05, "moons": 0.1, "xor": 0.25, "own": 0.0}  # what kzoo.load_data takes by itself
+SAMPLES = 400
+ACTIVATIONS = ("tanh", "relu", "sigmoid", "gelu", "silu", "leaky_relu", "linear")
+RATES = ("0.001", "0.003", "0.01", "0.03", "0.1", "0.3", "1")
+DECAYS = ("0", "0.01", "0.03", "0.1", "0.3", "1")
+OPTIMIZERS = {"Adam": "Adam", "SGD": "SGD"}
+BATCHES = ("8", "16", "32", "64")
+
+MOST_POINTS = 200  # that a visitor may place
+MOST_EPOCHS = 2000  # of one network
+PLAY_SECONDS = 90  # of one press on Play
+FRAME_SECONDS = 0.12  # at least, between two pictures: more would only fill the visitor's line
+
+# A ring about a spot: no straight line parts them, two hidden units do not either, three do.
+OWN_POINTS = "\n".join(
+    [f"{0.2 * math.cos(a):.2f}, {0.2 * math.sin(a):.2f}, 1" for a in np.arange(5) * 2 * math.pi / 5]
+    + [f"{0.75 * math.cos(a):.2f}, {0.75 * math.sin(a):.2f}, 0" for a in np.arange(10) * 2 * math.pi / 10]
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All that a picture on the page depends on, but for the number of epochs.
+
+    Attributes:
+        data: A value of DATA.
+        noise: Standard deviation of the points' noise, in the units of the plane.
+        share: Per cent of the points that the network is trained on; the rest tests it.
+        seed: Decides points, initial weights, order and dropout.
+        depth: Hidden layers.
+        width: Units in each.
+        activation: One of ACTIVATIONS.
+        optimizer: A value of OPTIMIZERS.
+        rate: Learning rate.
+        decay: Weight decay (L2): each step shrinks a weight by rate * decay of itself.
+        dropout: Share of the hidden activations dropped in training.
+        batch: Points in a step.
+        points: Lines "x, y, class" of a visitor's own points.
+    """
+
+    data: str = "spirals"
+    noise: float = 0.05
+    share: int = 50
+    seed: int = 0
+    depth: int = 3
+    width: int = 8
+    activation: str = "tanh"
+    optimizer: str = "Adam"
+    rate: str = "0.01"
+    decay: str = "0"
+    dropout: float = 0.0
+    batch: str = "16"
+    points: str = OWN_POINTS
+
+
+FIELDS = tuple(spec.name for spec in dataclasses.fields(Settings))
+
+
+def check(values) -> Settings:
+    """The settings from what a page or a client sent, in the order of FIELDS.
+
+    Raises:
+        gr.Error: one line, for the first value that is not allowed.
+    """
+    given = dict(zip(FIELDS, values, strict=True))
+    settings = Settings(
+        data=kit.check_choice("data", given["data"], DATA.values()),
+        noise=kit.check_number("noise", given["noise"], 0, 0.5),
+        share=kit.check_number("share", given["share"], 10, 90, whole=True),
+        seed=kit.check_number("seed", given["seed"], 0, 9999, whole=True),
+        depth=kit.check_number("depth", given["depth"], 0, 4, whole=True),
+        width=kit.check_number("width", given["width"], 1, 32, whole=True),
+        activation=kit.check_choice("activation", given["activation"], ACTIVATIONS),
+        optimizer=kit.check_choice("optimizer", given["optimizer"], OPTIMIZERS.values()),
+        rate=kit.check_choice("rate", given["rate"], RATES),
+        decay=kit.check_choice("decay", given["decay"], DECAYS),
+        dropout=kit.check_number("dropout", given["dropout"], 0, 0.5),
+        batch=kit.check_choice("batch", given["batch"], BATCHES),
+        points=kit.check_text("points", given["points"], 8000),
+    )
+    if settings.data == "own":
+        read_points(settings.points)
+    return settings
+
+
+def read_points(text: str) -> tuple[np.ndarray, np.ndarray]:
+    """A visitor's points: x (n, 2) float32 in [-1, 1] and y (n,) int32 from lines "x, y, class".
+
+    Raises:
+        gr.Error: names the first line that is not of that form, or the lack of a class.
+    """
+    rows = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            across, up, kind = (float(part) for part in line.split(","))
+        except ValueError:
+            raise kit.refuse(
+                f"points, line {number}: got {kit.shown(line)}; expected x, y, class, such as 0.3, -0.5, 1"
+            ) from None
+        if not (abs(across) <= 1 and abs(up) <= 1 and kind in (0, 1)):
+            raise kit.refuse(
+                f"points, line {number}: got {kit.shown(line)}; expected x and y from -1 to 1 and class 0 or 1."
+            )
+        rows.append((across, up, kind))
+        if len(rows) > MOST_POINTS:
+            raise kit.refuse(f"points: got more than {MOST_POINTS}; this page takes {MOST_POINTS} at most.")
+    array = np.array(rows, dtype=np.float64).reshape(-1, 3)
+    return array[:, :2].astype(np.float32), array[:, 2].astype(np.int32)
+
+
+def dataset(settings: Settings):
+    """x_train, y_train, x_test, y_test; one's own points are all for training, and the test part is then empty."""
+    if settings.data == "own":
+        x, y = read_points(settings.points)
+        return x, y, x[:0], y[:0]
+    data = kzoo.load_data(
+        settings.data, samples=SAMPLES, noise=settings.noise, seed=settings.seed, validation_fraction=0
+    )
+    n = SAMPLES * settings.share // 100
+    return data.x_train[:n], data.y_train[:n], data.x_train[n:], data.y_train[n:]
+
+
+# --- a network and its training ------------------------------------------------------------------------------------
+
+
+@dataclass
+class Run:
+    """One network in training, and what has been measured of it.
+
+    Attributes:
+        settings: What it was made from.
+        preset: Name of the preset that it is, or None for one that is trained here.
+        parts: x_train, y_train, x_test, y_test.
+        low, high: Corners of the plane.
+        model: The Keras model.
+        epoch: Epochs trained here.
+        epochs, train, test: The loss by epoch, in nats, at each picture.
+        lock: Held by whoever trains or reads the model.
+        stop: Ends the present Play.
+        gone: Whether another network has taken its place on the page.
+    """
+
+    settings: Settings
+    preset: str | None
+    parts: tuple
+    low: tuple
+    high: tuple
+    model: object
+    epoch: int = 0
+    epochs: list = field(default_factory=list)
+    train: list = field(default_factory=list)
+    test: list = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    stop: kit.Stop = field(default_factory=kit.Stop)
+    gone: bool = False
+
+
+def make_model(settings: Settings, x):
+    """The untrained Keras model of the settings, compiled; its first layer standardises by the points `x` (n, 2).
+
+    Without it the spirals, half a unit wide, take ten times as long to learn, if they are learnt at all.
+    """
+    import keras
+
+    statistics = [part.tolist() for part in standard_stats(x)] if len(x) else None
+
+    with kit.seeded(settings.seed):
+        model = kzoo.create_model(
+            "mlp",
+            input_shape=(2,),
+            num_classes=2,
+            hidden_dims=[settings.width] * settings.depth,
+            activation=settings.activation,
+            dropout=settings.dropout,
+            statistics=statistics,
+        )
+    optimizer = getattr(keras.optimizers, settings.optimizer)(
+        float(settings.rate), weight_decay=float(settings.decay) or None
+    )
+    optimizer.exclude_from_weight_decay(var_names=["bias"])
+    model.compile(optimizer, model.classification_loss())
+    return model
+
+
+def start(settings: Settings) -> Run:
+    """An untrained network on its data."""
+    parts = dataset(settings)
+    corners = ((-1.0, -1.0), (1.0, 1.0)) if settings.data == "own" else drawing.square(np.concatenate(parts[::2]))
+    return Run(settings, None, parts, *corners, make_model(settings, parts[0]))
+
+
+def from_preset(name: str) -> Run | None:
+    """A shipped network, trained, on the data that it was trained on; None where it does not ship."""
+    model = kit.preset(name)
+    if model is None:
+        return None
+    task = name.removeprefix("mlp_")
+    data = kzoo.load_data(task)
+    # Small enough to be drawn, and the same on every page.
+    parts = data.x_train[:200], data.y_train[:200], data.x_test[:200], data.y_test[:200]
+    widths = model.hidden_dims
+    settings = Settings(
+        data=task,
+        noise=NOISE[task],
+        depth=len(widths),
+        width=widths[0] if widths else 8,
+        activation=model.activation,
+        dropout=float(model.dropout),
+    )
+    return Run(settings, name, parts, *drawing.square(np.concatenate(parts[::2])), model)
+
+
+def train_epoch(run: Run) -> None:
+    """One epoch: every batch of one size, since another size would be compiled anew; what is left over waits."""
+    x, y = run.parts[:2]
+    batch = min(int(run.settings.batch), len(x))
+    order = epoch_order(len(x), run.settings.seed, run.epoch)
+    for first in range(0, len(x) - batch + 1, batch):
+        rows = order[first : first + batch]
+        run.model.train_on_batch(x[rows], y[rows])
+    run.epoch += 1
+
+
+def trainable(run: Run) -> str | None:
+    """Why a run cannot be trained, or None where it can."""
+    y = run.parts[1]
+    if len(y) == 0 or len(set(y.tolist())) < 2:
+        return "Place at least one point of each class: click into the plane, or type a line below it."
+    return None
+
+
+# --- what is seen --------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Look:
+    """What a picture is drawn from, as arrays.
+
+    Attributes:
+        score: (GRID, GRID) logit of class 1 minus logit of class 0.
+        layers: Inputs, hidden layers, output: (TILE, TILE, units) in [-1, 1]; at most MOST_UNITS a layer.
+        weights: Between neighbours of these.
+        biases: Of each after the inputs.
+        total: How many units each layer has.
+        wrong: For the training and the test part, (n,) of bool.
+        loss: Mean cross-entropy of both parts in nats; NaN for an empty one.
+        accuracy: Share of right answers of both parts; NaN for an empty one.
+    """
+
+    score: np.ndarray
+    layers: list
+    weights: list
+    biases: list
+    total: list
+    wrong: list
+    loss: list
+    accuracy: list
+
+
+def look(run: Run) -> Look:
+    """Asks the model for all that the page shows, in one forward pass."""
+    plane = drawing.grid(run.low, run.high)
+    x_train, y_train, x_test, y_test = run.parts
+    with run.lock:
+        found = run.model.activations(np.concatenate([plane, x_train, x_test]))
+        depth = len(run.model.hidden_dims)
+        dense = [run.model.get_layer(f"dense_{i}").get_weights() for i in range(1, depth + 1)]
+        dense.append(run.model.get_layer("logits").get_weights())
+    hidden = [found[f"{run.model.activation}_{i}"] for i in range(1, depth + 1)]
+    logits = np.asarray(found["logits"], dtype=np.float64)
+    score = logits[:, 1] - logits[:, 0]
+
+    wrong, loss, accuracy = [], [], []
+    for first, y in ((len(plane), y_train), (len(plane) + len(x_train), y_test)):
+        margin = np.where(y == 1, 1, -1) * score[first : first + len(y)]
+        # On a tie Keras's argmax answers class 0.
+        wrong.append((margin < 0) | ((margin == 0) & (y == 1)))
+        # Cross-entropy of two logits is softplus of minus their margin.
+        loss.append(float(np.mean(np.logaddexp(0, -margin))) if len(y) else math.nan)
+        accuracy.append(float(1 - wrong[-1].mean()) if len(y) else math.nan)
+
+    # The two logits matter only by their difference, so that the drawing has one output.
+    weights, biases = [w for w, _ in dense], [b for _, b in dense]
+    weights[-1], biases[-1] = weights[-1][:, 1:] - weights[-1][:, :1], biases[-1][1:] - biases[-1][:1]
+    layers = [plane, *(values[: len(plane)] for values in hidden), np.tanh(score[: len(plane), None] / 2)]
+    total = [layer.shape[-1] for layer in layers]
+    for i in range(1, len(layers) - 1):  # of a wide layer, the units that speak the loudest to the next
+        if total[i] > drawing.MOST_UNITS:
+            voice = np.abs(layers[i]).mean(axis=0) * np.abs(weights[i]).sum(axis=1)
+            kept = np.sort(np.argsort(-voice)[: drawing.MOST_UNITS])
+            layers[i], biases[i - 1] = layers[i][:, kept], biases[i - 1][kept]
+            weights[i - 1], weights[i] = weights[i - 1][:, kept], weights[i][kept]
+    return Look(
+        score[: len(plane)].reshape(drawing.GRID, drawing.GRID),
+        [_tiles(layer) for layer in layers],
+        weights,
+        biases,
+        total,
+        wrong,
+        loss,
+        accuracy,
+    )
+
+
+def _tiles(values) -> np.ndarray:
+    """Answers over the plane (GRID * GRID, units) as small pictures (TILE, TILE, units), each scaled to [-1, 1]."""
+    step = drawing.GRID // drawing.TILE
+    values = np.asarray(values, dtype=np.float64).reshape(drawing.GRID, drawing.GRID, -1)
+    values = values[step // 2 :: step, step // 2 :: step]
+    return values / np.maximum(np.abs(values).max(axis=(0, 1)), 1e-9)
+
+
+def network_svg(run: Run, seen: Look) -> str:
+    """The network's picture."""
+    shape = " - ".join(map(str, seen.total))
+    return drawing.network(
+        seen.layers, seen.weights, seen.biases, total=seen.total, label=f"The network, {shape} units, with its weights"
+    )
+
+
+def plane_svg(run: Run, seen: Look) -> str:
+    """The picture of the plane, coloured by the whole network's answer."""
+    x_train, y_train, x_test, y_test = run.parts
+    # Rings about half of the points would hide the picture and tell nothing.
+    rings = [wrong if wrong.sum() <= 0.2 * len(wrong) else np.zeros_like(wrong) for wrong in seen.wrong]
+    return drawing.plane(
+        np.tanh(seen.score / 2),  # p(class 1) - p(class 0)
+        run.low,
+        run.high,
+        [(x_test, y_test, rings[1], "test"), (x_train, y_train, rings[0], "train")],
+        border=seen.score,
+        label=f"The plane: {status_text(run, seen)}",
+        clickable=run.settings.data == "own",
+    )
+
+
+def curves_svg(run: Run) -> str:
+    """The picture of both losses."""
+    test = run.test if len(run.parts[3]) else None
+    return drawing.curves(
+        run.epochs, run.train, test, name="cross-entropy", unit="nats", label="Training and test loss by epoch"
+    )
+
+
+def status_text(run: Run, seen: Look) -> str:
+    """One line on where the run stands."""
+    where = f"trained preset {run.preset}" if run.preset else f"epoch {run.epoch}"
+    parts = [where, f"{100 * seen.accuracy[0]:.1f} % of the training points right"] if len(run.parts[1]) else [where]
+    if len(run.parts[3]):
+        parts.append(f"{100 * seen.accuracy[1]:.1f} % of the test points right")
+    return ", ".join(parts)
+
+
+def status_html(run: Run, seen: Look, note: str = "") -> str:
+    """The line above the pictures."""
+    cells = [("trained preset", run.preset) if run.preset else ("epoch", f"{run.epoch}")]
+    for name, accuracy, size in zip(
+        ("training points", "test points"), seen.accuracy, map(len, run.parts[1::2]), strict=True
+    ):
+        if size:
+            cells.append((f"{name} right", f"{100 * accuracy:.1f} %"))
+    numbers = "".join(f"<span><b>{value}</b> {name}</span>" for name, value in cells)
+    return f'<div class="kz-status" role="status">{numbers}<em>{note}</em></div>'
+
+
+def code(settings: Settings, epochs: int, preset: str | None = None) -> str:
+    """Lines that reproduce what is on screen, runnable as pasted.
+
+    They end with `score`, a function from points (n, 2) to the number whose sign is the answer.
+    """
+    head = "import kzoo  # first: it chooses the backend that Keras runs on\n"
+    if preset:
+        body = f'''
+data = kzoo.load_data("{settings.data}")
+x_train, y_train, x_test, y_test = data.x_train[:200], data.y_train[:200], data.x_test[:200], data.y_test[:200]
+model = kzoo.from_preset("{preset}")
+'''
+        return head + "import numpy as np\n" + body + _CODE_END
+    if settings.data == "own":
+        x, y = read_points(settings.points)
+        rows = ",\n".join(f"    ({a:g}, {b:g}, {kind})" for (a, b), kind in zip(x.tolist(), y.tolist(), strict=True))
+        data = f"""points = np.array([  # x, y, class
+{rows},
+]).reshape(-1, 3)
+x_train, y_train = points[:, :2].astype("float32"), points[:, 2].astype("int32")
+x_test, y_test = x_train, y_train  # one's own points have no test part
+"""
+    else:
+        n = SAMPLES * settings.share // 100
+        data = f"""data = kzoo.load_data("{settings.data}", samples={SAMPLES}, noise={settings.noise:g}, \
+seed={settings.seed}, validation_fraction=0)
+x_train, y_train = data.x_train[:{n}], data.y_train[:{n}]
+x_test, y_test = data.x_train[{n}:], data.y_train[{n}:]
+"""
+    decay = f", weight_decay={settings.decay}" if float(settings.decay) else ""
+    free = '\noptimizer.exclude_from_weight_decay(var_names=["bias"])' if decay else ""
+    dropout = f", dropout={settings.dropout:g}" if settings.dropout else ""
+    return (
+        f"""{head}import keras
+import numpy as np
+from kzoo.data import epoch_order, standard_stats
+
+{data}
+keras.utils.set_random_seed({settings.seed})
+model = kzoo.create_model(
+    "mlp", input_shape=(2,), num_classes=2, hidden_dims={[settings.width] * settings.depth}, \
+activation="{settings.activation}"{dropout},
+    statistics=[part.tolist() for part in standard_stats(x_train)],
+)
+optimizer = keras.optimizers.{settings.optimizer}({settings.rate}{decay}){free}
+model.compile(optimizer, model.classification_loss())
+
+batch = min({settings.batch}, len(x_train))
+for epoch in range({epochs}):
+    order = epoch_order(len(x_train), {settings.seed}, epoch)
+    for first in range(0, len(x_train) - batch + 1, batch):
+        rows = order[first : first + batch]
+        model.train_on_batch(x_train[rows], y_train[rows])
+"""
+        + _CODE_END
+    )
+
+
+_CODE_END = """
+
+def score(points):
+    \"\"\"Above 0 the answer is class 1; this is what colours the plane.\"\"\"
+    logits = model.predict(points, verbose=0)
+    return logits[:, 1] - logits[:, 0]
+
+
+for name, x, y in (("train", x_train, y_train), ("test", x_test, y_test)):
+    print(name, "accuracy", np.mean((score(x) > 0) == y))
+"""
+
+
+# --- the page ------------------------------------------------------------------------------------------------------
+
+PLAY_NOTE = "Press Play to watch one learn from scratch."
+NAN_NOTE = "The loss is no number any more: the learning rate is too large. Choose a smaller one."
+
+CSS = (
+    drawing.CSS
+    + """
+svg.clickable .area { pointer-events: all; } svg.clickable { cursor: crosshair; }
+svg.clickable { touch-action: manipulation; }
+"""
+)
+
+STATUS_CSS = """
+.kz-status { display: flex; flex-wrap: wrap; gap: 4px 22px; align-items: baseline; color: var(--kz-quiet);
+  font-size: 0.95rem; min-height: 1.9em; }
+.kz-status b { color: var(--body-text-color); font-size: 1.2rem; font-weight: 650; font-variant-numeric: tabular-nums; }
+.kz-status em { font-style: normal; }
+"""
+
+# A click's place in the units of the plane; the corners stand on the drawing itself.
+CLICK = """
+element.addEventListener('click', (event) => {
+  const svg = element.querySelector('svg.kz-plane');
+  if (!svg || !svg.contains(event.target)) return;
+  const box = svg.querySelector('.area').getBoundingClientRect();
+  const across = (event.clientX - box.left) / box.width, up = 1 - (event.clientY - box.top) / box.height;
+  if (across < 0 || across > 1 || up < 0 || up > 1) return;
+  const low = svg.dataset.low.split(',').map(Number), high = svg.dataset.high.split(',').map(Number);
+  trigger('click', {x: low[0] + across * (high[0] - low[0]), y: low[1] + up * (high[1] - low[1])});
+});
+"""
+
+
+def frame(run: Run, seen: Look | None = None, note: str = "") -> tuple[str, str, str, str]:
+    """Network, plane, curves and status of a run as markup; the losses are noted on the way."""
+    seen = look(run) if seen is None else seen
+    if not run.preset and (not run.epochs or run.epochs[-1] != run.epoch):
+        run.epochs.append(run.epoch)
+        run.train.append(seen.loss[0])
+        run.test.append(seen.loss[1])
+    return network_svg(run, seen), plane_svg(run, seen), curves_svg(run), status_html(run, seen, note)
+
+
+def opening() -> Run:
+    """What a visitor sees first: a trained preset, or, where none ships, an untrained network."""
+    for name in PRESETS:
+        run = from_preset(name)
+        if run is not None:
+            return run
+    return start(Settings())
+
+
+def halt(run: Run | None) -> None:
+    """Ends a run's training for good: another network takes its place, or its visitor has left."""
+    if run is not None:
+        run.gone = True
+        run.stop.set()
+
+
+def advance(run: Run, epochs: int) -> bool:
+    """Trains up to `epochs` more; False where the run was stopped, cannot be trained or has had its share."""
+    for _ in range(epochs):
+        if run.stop or run.epoch >= MOST_EPOCHS:
+            return False
+        with run.lock:
+            train_epoch(run)
+    return True
+
+
+def train_client(
+    data: str = "spirals",
+    noise: float = 0.05,
+    share: int = 50,
+    seed: int = 0,
+    depth: int = 3,
+    width: int = 8,
+    activation: str = "tanh",
+    optimizer: str = "Adam",
+    rate: str = "0.01",
+    decay: str = "0",
+    dropout: float = 0.0,
+    batch: str = "16",
+    points: str = "",
+    epochs: int = 20,
+) -> dict:
+    """Trains a network for up to 200 epochs and gives its figures and the code that gives the same."""
+    settings = check(
+        (data, noise, share, seed, depth, width, activation, optimizer, rate, decay, dropout, batch, points)
+    )
+    epochs = kit.check_number("epochs", epochs, 0, 200, whole=True)
+    run = start(settings)
+    if (reason := trainable(run)) is not None:
+        raise kit.refuse(reason)
+    end = time.monotonic() + PLAY_SECONDS
+    while run.epoch < epochs and time.monotonic() < end:
+        advance(run, 1)
+    seen = look(run)
+    plain = [value if math.isfinite(value) else None for value in (*seen.loss, *seen.accuracy)]
+    names = ("train_loss", "test_loss", "train_accuracy", "test_accuracy")
+    return {"epochs": run.epoch, **dict(zip(names, plain, strict=True)), "code": code(settings, run.epoch)}
+
+
+def build() -> gr.Blocks:
+    """The page."""
+    import keras
+
+    keras.config.set_dtype_policy("float32")
+    first = opening()
+    first_frame = frame(first, note=PLAY_NOTE)
+    now = first.settings
+    shipped = [name for name in PRESETS if name in kzoo.list_presets()]
+
+    with kit.blocks(TITLE) as demo:
+        kit.heading(TITLE, SUMMARY)
+        state = gr.State(None, time_to_live=kit.STATE_LIFE, delete_callback=halt)
+        with gr.Row(elem_classes="kz-buttons"):
+            play = gr.Button("\u25b6 Play", variant="primary", min_width=84, scale=0)
+            pause = gr.Button("Pause", min_width=76, scale=0)
+            step = gr.Button("Step", min_width=76, scale=0)
+            reset = gr.Button("Reset", min_width=76, scale=0)
+            status = gr.HTML(first_frame[3], css_template=STATUS_CSS, scale=1, min_width=300)
+        with gr.Row():
+            with gr.Column(scale=6, min_width=320, elem_classes="kz-tight"):
+                net = gr.HTML(first_frame[0], css_template=CSS, elem_id="mlp-network")
+                kit.caption(
+                    "Each tile: what one unit answers over the plane. Each line: a weight, thicker where it is "
+                    "larger, orange above zero, blue below. Point at one to read it."
+                )
+                loss = gr.HTML(first_frame[2], css_template=CSS, elem_id="mlp-curves")
+                kit.caption(
+                    "The loss on the points it learns from and on those it never sees. A gap between them: overfitting."
+                )
+            with gr.Column(scale=4, min_width=300, elem_classes="kz-tight kz-first"):
+                surface = gr.HTML(first_frame[1], css_template=CSS, js_on_load=CLICK, elem_id="mlp-plane")
+                kit.caption(
+                    "The network's answer: the deeper the colour, the surer. Circles are class 0, squares class 1; "
+                    "filled to learn from, hollow to test. "
+                    "The line is where the answer turns; a ring marks one of the last wrong points."
+                )
+        with gr.Row():
+            with gr.Column(min_width=280), gr.Group():
+                data = gr.Radio(list(DATA.items()), value=now.data, label="Data")
+                noise = gr.Slider(0, 0.5, now.noise, step=0.01, label="Noise (\u03c3, units of the plane)")
+                share = gr.Slider(10, 90, now.share, step=10, label="Share to learn from (%)")
+            with gr.Column(min_width=280), gr.Group():
+                depth = gr.Slider(0, 4, now.depth, step=1, label="Hidden layers")
+                width = gr.Slider(1, 32, now.width, step=1, label="Units in each layer")
+                activation = gr.Dropdown(ACTIVATIONS, value=now.activation, label="Activation")
+                dropout = gr.Slider(0, 0.5, now.dropout, step=0.05, label="Dropout (share of units)")
+            with gr.Column(min_width=280), gr.Group():
+                with gr.Row():
+                    optimizer = gr.Dropdown(
+                        list(OPTIMIZERS.items()), value=now.optimizer, label="Optimizer", min_width=120
+                    )
+                    rate = gr.Dropdown(RATES, value=now.rate, label="Learning rate (per step)", min_width=120)
+                with gr.Row():
+                    decay = gr.Dropdown(DECAYS, value=now.decay, label="Weight decay (L2)", min_width=120)
+                    batch = gr.Dropdown(BATCHES, value=now.batch, label="Batch size (points)", min_width=120)
+                speed = gr.Slider(1, 20, 3, step=1, label="Speed (epochs a picture)")
+                seed = gr.Number(now.seed, label="Seed (0 to 9999)", precision=0, minimum=0, maximum=9999)
+        with gr.Accordion("Own points", open=False) as own, gr.Row():
+            with gr.Column(scale=2, min_width=260):
+                kind = gr.Radio(
+                    [("blue circle: class 0", "0"), ("orange square: class 1", "1")],
+                    value="1", label="A click into the plane places a",
+                )  # fmt: skip
+                with gr.Row():
+                    undo = gr.Button("Undo", size="sm", min_width=90)
+                    clear = gr.Button("Clear", size="sm", min_width=90)
+            with gr.Column(scale=3, min_width=260):
+                points = gr.Textbox(
+                    now.points, label="Points, one a line: x, y, class (x and y from -1 to 1, class 0 or 1)",
+                    lines=5, max_lines=8, max_length=8000,
+                )  # fmt: skip
+        panel = kit.code_panel(code(now, first.epoch, first.preset))
+        epochs = gr.Number(0, visible="hidden", precision=0, minimum=0, maximum=MOST_EPOCHS, label="epochs")
+        controls = {
+            "data": data, "noise": noise, "share": share, "seed": seed, "depth": depth, "width": width,
+            "activation": activation, "optimizer": optimizer, "rate": rate, "decay": decay, "dropout": dropout,
+            "batch": batch, "points": points,
+        }  # fmt: skip
+        assert tuple(controls) == FIELDS
+        values = list(controls.values())
+        pictures = [net, surface, loss, status]
+        outputs = [state, *pictures, panel, epochs]
+
+        def shown(run, note="", seen=None):
+            """All outputs of a run that stands still."""
+            return run, *frame(run, seen, note), code(run.settings, run.epoch, run.preset), run.epoch
+
+        def fresh(run, *given):
+            """Another setting, or Reset: a new network, untrained."""
+            settings = check(given)
+            halt(run)
+            new = start(settings)
+            return shown(new, trainable(new) or "Press Play.")
+
+        def ready(run, given):
+            """The run to go on with: a preset or a forgotten state makes way for an untrained network."""
+            settings = check(given)
+            if run is None or run.preset or run.settings != settings:
+                halt(run)
+                run = start(settings)
+            if (reason := trainable(run)) is not None:
+                raise kit.refuse(reason)
+            return run
+
+        @kit.in_float32
+        def on_play(run, pace, *given):
+            pace = kit.check_number("speed", pace, 1, 20, whole=True)
+            run = ready(run, given)
+            run.stop.set()  # an earlier Play of the same network
+            run.stop = mine = kit.Stop()
+            yield run, *frame(run, note="Learning \u2026"), gr.skip(), run.epoch
+            end, note = time.monotonic() + PLAY_SECONDS, ""
+            drawn = time.monotonic()
+            while not mine:
+                if not advance(run, pace) and not mine:
+                    note = f"This page stops after {MOST_EPOCHS} epochs. Take the code or the model with you."
+                    break
+                if time.monotonic() > end:
+                    note = "Paused after a while; press Play to go on."
+                    break
+                time.sleep(max(0.0, FRAME_SECONDS - (time.monotonic() - drawn)))
+                if mine:
+                    break
+                drawn = time.monotonic()
+                seen = look(run)
+                if not math.isfinite(seen.loss[0]):
+                    note = NAN_NOTE
+                    break
+                yield gr.skip(), *frame(run, seen, "Learning \u2026"), gr.skip(), run.epoch
+            if run.gone or run.stop is not mine:  # something else is on the page by now
+                return
+            yield shown(run, note or "Paused.")
+
+        @kit.in_float32
+        def on_step(run, *given):
+            run = ready(run, given)
+            run.stop.set()
+            run.stop = kit.Stop()
+            advance(run, 1)
+            return shown(run, "One epoch more.")
+
+        @kit.in_float32
+        def on_pause(run):
+            if run is not None:
+                run.stop.set()
+
+        @kit.in_float32
+        def on_change(run, *given):
+            return fresh(run, *given)
+
+        @kit.in_float32
+        def on_data(run, *given):
+            """Another data set comes with the noise that suits it."""
+            name = kit.check_choice("data", given[0], DATA.values())
+            given = (name, NOISE[name], *given[2:])
+            return *fresh(run, *given), NOISE[name], gr.update(open=name == "own")
+
+        @kit.in_float32
+        def on_place(run, which, *given, event: gr.EventData):
+            which = kit.check_choice("class", which, ("0", "1"))
+            settings = check(given)
+            if settings.data != "own":
+                gr.Info("To place points, choose \u201cown points\u201d as the data first.")
+                return [gr.skip()] * (len(outputs) + 1)
+            place = [kit.check_number(name, event._data.get(name), -1, 1) for name in ("x", "y")]
+            text = (settings.points.rstrip() + f"\n{place[0]:.2f}, {place[1]:.2f}, {which}").lstrip()
+            return *fresh(run, *given[:-1], text), text
+
+        @kit.in_float32
+        def on_undo(run, *given):
+            settings = check(given)
+            text = "\n".join(settings.points.rstrip().splitlines()[:-1])
+            return *fresh(run, "own", *given[1:-1], text), text, "own"
+
+        @kit.in_float32
+        def on_clear(run, *given):
+            return *fresh(run, "own", *given[1:-1], ""), "", "own"
+
+        def on_preset(name):
+            @kit.in_float32
+            def load(run):
+                halt(run)
+                new = from_preset(name)
+                chosen = dataclasses.asdict(new.settings)
+                return *shown(new, PLAY_NOTE), *(chosen[key] for key in controls)
+
+            return load
+
+        @kit.in_float32
+        def on_load(request: gr.Request):
+            """The state that the address asks for: its settings at once, its epochs before the eyes."""
+            asked = kit.restore({**controls, "epochs": epochs}, request)
+            if not asked:
+                yield [gr.skip()] * (len(outputs) + len(values))
+                return
+            wanted = asked.pop("epochs", 0)
+            settings = check([asked.get(key, getattr(Settings(), key)) for key in FIELDS])
+            run = start(settings)
+            chosen = [getattr(settings, key) for key in FIELDS]
+            yield *shown(run, "Press Play." if not wanted else "Learning \u2026"), *chosen
+            end = time.monotonic() + PLAY_SECONDS
+            quiet = [gr.skip()] * len(values)
+            while run.epoch < wanted and not run.stop and time.monotonic() < end and not trainable(run):
+                advance(run, min(wanted - run.epoch, 10))
+                yield gr.skip(), *frame(run, note="Learning \u2026"), gr.skip(), run.epoch, *quiet
+            yield *shown(run, "Restored from the link."), *quiet
+
+        quiet = {"show_progress": "hidden", "preprocess": False, **kit.PRIVATE}
+        live = {"trigger_mode": "always_last", **quiet}
+        play.click(on_play, [state, speed, *values], outputs, api_name="mlp_play", **kit.TRAIN, **quiet)
+        pause.click(on_pause, state, None, api_name="mlp_pause", queue=False, **quiet)
+        step.click(on_step, [state, *values], outputs, api_name="mlp_step", **quiet)
+        reset.click(on_change, [state, *values], outputs, api_name="mlp_reset", **quiet)
+        gr.on(
+            [noise.input, share.input, seed.input, depth.input, width.input, activation.input, dropout.input,
+             optimizer.input, rate.input, decay.input, batch.input, points.input],
+            on_change, [state, *values], outputs, api_name="mlp_change", **live,
+        )  # fmt: skip
+        data.input(on_data, [state, *values], [*outputs, noise, own], api_name="mlp_data", **live)
+        surface.click(on_place, [state, kind, *values], [*outputs, points], api_name="mlp_place", **quiet)
+        undo.click(on_undo, [state, *values], [*outputs, points, data], api_name="mlp_undo", **quiet)
+        clear.click(on_clear, [state, *values], [*outputs, points, data], api_name="mlp_clear", **quiet)
+        demo.load(on_load, None, [*outputs, *values], api_name="mlp_load", **kit.TRAIN, **quiet)
+
+        with gr.Row():
+            for name in shipped:
+                button = gr.Button(f"Show the trained {name.removeprefix('mlp_')}", size="sm", scale=0, min_width=200)
+                button.click(on_preset(name), state, [*outputs, *values], api_name=f"show_{name}", **quiet)
+            kit.download_button(
+                "Download the model (.keras)", lambda run: kit.download((run or first).model, "mlp"), state
+            )
+        kit.link_button({**controls, "epochs": epochs})
+        gr.api(kit.in_float32(train_client), api_name="train_mlp", **kit.TRAIN)
+    return demo
+
+
+if __name__ == "__main__":
+    kit.launch(build, TITLE)
