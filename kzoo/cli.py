@@ -125,8 +125,12 @@ def _doctor(argv) -> int:
 
     from kzoo import doctor
 
-    doctor.render(doctor.report(), Console())
-    return 0
+    findings = doctor.report()
+    doctor.render(findings, Console())
+    if doctor.works(findings):
+        return 0
+    print("Nothing can be trained here: see Keras, backend and the chosen backend above.")
+    return 1
 
 
 def _train(argv) -> int:
@@ -142,7 +146,8 @@ def _demo(argv) -> int:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Runs one command and returns its exit code: 0, or 2 for a mistake, or 130 when interrupted."""
+    """Runs one command and returns its exit code: 0, 2 for a mistake, 1 from a doctor who finds one, 130 when
+    interrupted."""
     argv = sys.argv[1:] if argv is None else argv
     parser = _parser()
     # Only the first word is ours: argparse would take a command's own --help for the parser's.

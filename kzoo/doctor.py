@@ -72,6 +72,12 @@ def report() -> list[Finding]:
     return [*_machine(), *_keras(), *_backends(), *_optional(), *_tools(), *_folders()]
 
 
+def works(findings) -> bool:
+    """Whether a model can be trained here: Keras is new enough, a backend is chosen, and it starts."""
+    first = {finding.topic: finding.status for finding in reversed(findings)}  # the first of each topic decides
+    return all(first.get(topic) == "ok" for topic in ("Keras", "backend", backend.choose()))
+
+
 def render(findings, console) -> None:
     """Prints findings as a table on a rich console, with each remedy beneath its finding."""
     from rich.box import SIMPLE_HEAD
@@ -132,13 +138,13 @@ def _choice() -> list[Finding]:
     theirs = bool(variable) and variable != _unasked()
     if not here:
         text = f"none of {', '.join(backend.NAMES)} is installed, so no model can run"
-        return [Finding("backend", "missing", text, f'pip install "kzoo[{backend.NAMES[0]}]"')]
+        return [Finding("backend", "missing", text, backend.install_command(backend.NAMES[0]))]
     if chosen not in backend.NAMES:
         text = f"Keras is set to {_short(chosen)}; kzoo runs on {', '.join(backend.NAMES)}"
         return [Finding("backend", "note", text, f"export KERAS_BACKEND={here[0]}")]
     if chosen not in here:
         text = f"{chosen} was chosen by KERAS_BACKEND and is not installed; installed: {', '.join(here)}"
-        remedy = f'export KERAS_BACKEND={here[0]}   or   pip install "kzoo[{chosen}]"'
+        remedy = f"export KERAS_BACKEND={here[0]}   or   {backend.install_command(chosen)}"
         return [Finding("backend", "note", text, remedy)]
 
     if "keras" in sys.modules:
@@ -175,7 +181,7 @@ def _backends() -> list[Finding]:
         else:
             # One backend is enough: another one that is absent is nothing to mend.
             text = "not installed" + ("; one backend is enough" if here else "")
-            findings.append(Finding(name, "missing", text, f'pip install "kzoo[{name}]"'))
+            findings.append(Finding(name, "missing", text, backend.install_command(name)))
     return findings
 
 
@@ -207,7 +213,7 @@ def _started(name: str) -> Finding:
 
 
 def _reinstall(name: str) -> str:
-    return f'pip install --force-reinstall "kzoo[{name}]"'
+    return backend.install_command(name).replace("install", "install --force-reinstall", 1)
 
 
 def _optional() -> list[Finding]:

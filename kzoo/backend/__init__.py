@@ -10,6 +10,7 @@ import importlib.util
 import json
 import os
 import sys
+from pathlib import Path
 
 from kzoo.errors import BackendUnavailable
 from kzoo.files import keras_home
@@ -23,7 +24,21 @@ __all__ = ["NAMES", "choose", "installed", "name", *FUNCTIONS]
 
 def installed() -> list[str]:
     """The backends that are installed here, found without importing them."""
-    return [candidate for candidate in NAMES if importlib.util.find_spec(candidate) is not None]
+    return [candidate for candidate in NAMES if _is_installed(candidate)]
+
+
+def _is_installed(candidate: str) -> bool:
+    spec = importlib.util.find_spec(candidate)
+    # Python takes any folder of that name, such as ./jax with somebody's notes, for a package without a file.
+    return spec is not None and spec.origin is not None
+
+
+def install_command(extra: str) -> str:
+    """What to type to install kzoo with an extra, such as a backend: in a clone, from the clone."""
+    clone = Path(__file__).resolve().parents[2]
+    if not (clone / "pyproject.toml").is_file():
+        return f'pip install "kzoo[{extra}]"'
+    return f'pip install -e "{"." if Path.cwd() == clone else clone}[{extra}]"'
 
 
 def choose() -> str | None:
@@ -67,19 +82,19 @@ def name() -> str:
     if chosen is None:
         raise BackendUnavailable(
             f"No backend of Keras is installed; kzoo needs one of {', '.join(NAMES)}.\n"
-            'To install one, type:  pip install "kzoo[jax]"'
+            f"To install one, type:  {install_command(NAMES[0])}"
         )
     if chosen not in NAMES:
         raise BackendUnavailable(
             f"Keras is set to the backend {chosen!r}; kzoo runs on {', '.join(NAMES)}.\n"
             f"Choose one, for example:  export KERAS_BACKEND={(installed() or NAMES)[0]}"
         )
-    if importlib.util.find_spec(chosen) is None:
-        others = installed()
+    others = installed()
+    if chosen not in others:
         remedy = f"\nor use what is here:  export KERAS_BACKEND={others[0]}" if others else ""
         raise BackendUnavailable(
             f"The backend {chosen!r} was chosen and is not installed.\n"
-            f'To install it, type:  pip install "kzoo[{chosen}]"{remedy}'
+            f"To install it, type:  {install_command(chosen)}{remedy}"
         )
     return chosen
 
