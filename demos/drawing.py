@@ -26,6 +26,7 @@ svg .quiet { fill: var(--kz-quiet); font-size: 12px; }
 svg .frame { fill: none; stroke: var(--kz-quiet); stroke-opacity: 0.45; }
 svg .paper { fill: var(--kz-paper); }
 svg .border { fill: none; stroke: var(--body-text-color); stroke-width: 2; }
+svg .ghost { stroke-dasharray: 5 5; stroke-opacity: 0.55; }
 svg .c0 { fill: #005c94; stroke: var(--kz-paper); stroke-width: 1.2; }
 svg .c1 { fill: #c64f00; stroke: var(--kz-paper); stroke-width: 1.2; }
 svg .c0.test { fill: var(--kz-paper); stroke: #005c94; stroke-width: 1.8; }
@@ -39,9 +40,31 @@ svg .train { stroke: var(--body-text-color); fill: none; stroke-width: 2; }
 svg .testline { stroke: #cc5f9a; fill: none; stroke-width: 2; stroke-dasharray: 6 4; }
 svg .testtext { fill: #a83a78; } .dark svg .testtext { fill: #f0a3cb; }
 .dark svg .testline { stroke: #f0a3cb; }
+svg.clickable { cursor: crosshair; touch-action: manipulation; }
 /* A phone shrinks the drawing, not its words. */
 @media (max-width: 640px) { svg.wide text, svg.wide .quiet { font-size: 23px; } }
 """  # noqa: E501
+
+
+STATUS_CSS = """
+.kz-status { display: flex; flex-wrap: wrap; gap: 4px 22px; align-items: baseline; color: var(--kz-quiet);
+  font-size: 0.95rem; min-height: 1.9em; }
+.kz-status b { color: var(--body-text-color); font-size: 1.2rem; font-weight: 650; font-variant-numeric: tabular-nums; }
+.kz-status em { font-style: normal; }
+"""
+
+# A click's place in the units of the plane; the corners stand on the drawing itself.
+CLICK = """
+element.addEventListener('click', (event) => {
+  const svg = element.querySelector('svg.kz-plane');
+  if (!svg || !svg.contains(event.target)) return;
+  const box = svg.querySelector('.area').getBoundingClientRect();
+  const across = (event.clientX - box.left) / box.width, up = 1 - (event.clientY - box.top) / box.height;
+  if (across < 0 || across > 1 || up < 0 || up > 1) return;
+  const low = svg.dataset.low.split(',').map(Number), high = svg.dataset.high.split(',').map(Number);
+  trigger('click', {x: low[0] + across * (high[0] - low[0]), y: low[1] + up * (high[1] - low[1])});
+});
+"""
 
 
 def grid(low, high) -> np.ndarray:
@@ -95,6 +118,7 @@ def plane(
     label: str,
     border=None,
     line=None,
+    ghost=None,
     arrow=None,
     marked: int | None = None,
     clickable: bool = False,
@@ -110,6 +134,7 @@ def plane(
         label: What a screen reader says.
         border: (GRID, GRID) scores whose zero line is drawn; None takes `values`.
         line: (w1, w2, b) of a straight border w . x + b = 0 to draw exactly.
+        ghost: The same of a line that was, drawn faint.
         arrow: ((x, y), (dx, dy)) of an arrow in data coordinates.
         marked: Index into the first set of points: the one with a halo.
         clickable: Whether a click places a point (the page's script reads the corners from here).
@@ -143,16 +168,11 @@ def plane(
                 # One decimal of a pixel is enough, and a third of the text.
                 places = " ".join("{:.1f},{:.1f}".format(*spot(x, y)) for x, y in path)
                 parts.append(f'<polyline class="border" points="{places}"/>')
-    if line is not None and (line[0] or line[1]):
-        w, b = np.array(line[:2], dtype=float), float(line[2])
-        foot, along = -b * w / (w @ w), np.array([-w[1], w[0]]) / np.hypot(*w)
-        # Through the point of the line nearest to the plane's middle, far past both edges.
-        middle = np.array([(low[0] + high[0]) / 2, (low[1] + high[1]) / 2])
-        foot = foot + along * ((middle - foot) @ along)
-        reach = 2 * max(high[0] - low[0], high[1] - low[1])
-        if np.isfinite(foot).all():
-            (xa, ya), (xb, yb) = spot(*(foot - reach * along)), spot(*(foot + reach * along))
-            parts.append(f'<line class="border" x1="{xa:.1f}" y1="{ya:.1f}" x2="{xb:.1f}" y2="{yb:.1f}"/>')
+    for which, style in ((ghost, "border ghost"), (line, "border")):
+        ends = None if which is None else line_ends(which, low, high)
+        if ends is not None:
+            (xa, ya), (xb, yb) = spot(*ends[0]), spot(*ends[1])
+            parts.append(f'<line class="{style}" x1="{xa:.1f}" y1="{ya:.1f}" x2="{xb:.1f}" y2="{yb:.1f}"/>')
     # Wide sets of points are drawn smaller.
     count = sum(len(x) for x, *_ in points)
     radius = 6.5 if count <= 60 else 4.2 if count <= 260 else 3.4
@@ -182,6 +202,25 @@ def plane(
         "</svg>",
     ]
     return "".join(parts)
+
+
+def line_foot(line, low, high):
+    """The point of a straight line (w1, w2, b), w . x + b = 0, nearest to the plane's middle; None without a line."""
+    w, b = np.array(line[:2], dtype=float), float(line[2])
+    if not (np.isfinite(w).all() and math.isfinite(b) and w @ w > 0):
+        return None
+    middle = (np.array(low) + np.array(high)) / 2
+    return middle - (w @ middle + b) / (w @ w) * w
+
+
+def line_ends(line, low, high):
+    """Two points of a straight line (w1, w2, b), far past both edges of the plane; None without a line."""
+    foot = line_foot(line, low, high)
+    if foot is None or np.abs(foot).max() > 1e6:
+        return None
+    along = np.array([-line[1], line[0]], dtype=float)
+    reach = 3 * max(high[0] - low[0], high[1] - low[1]) * along / np.hypot(*along)
+    return foot - reach, foot + reach
 
 
 def _mark(x: float, y: float, kind: int, radius: float, which: str) -> str:

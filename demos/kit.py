@@ -36,6 +36,7 @@ import kzoo
 from kzoo.errors import KzooError
 
 FIRST_PORT, LAST_PORT = 7860, 7959
+MOST_POINTS = 200  # that a visitor may place in a plane
 # A visitor's state is forgotten after this many seconds without a click, so that memory stays flat.
 STATE_LIFE = 1800
 # Training of several visitors side by side; others wait in the queue.
@@ -572,3 +573,28 @@ def check_array(name: str, value, shape: tuple, low: float, high: float) -> np.n
     if not np.isfinite(array).all() or (array.size and not (low <= array.min() and array.max() <= high)):
         raise refuse(f"{name}: got a value that is out of range or no number; {expected}.")
     return array.astype(np.float32)
+
+
+def read_points(text: str) -> tuple[np.ndarray, np.ndarray]:
+    """A visitor's points: x (n, 2) float32 in [-1, 1] and y (n,) int32 from lines "x, y, class".
+
+    Raises:
+        gr.Error: names the first line that is not of that form, or the lack of a class.
+    """
+    rows = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            across, up, kind = (float(part) for part in line.split(","))
+        except ValueError:
+            raise refuse(
+                f"points, line {number}: got {shown(line)}; expected x, y, class, such as 0.3, -0.5, 1"
+            ) from None
+        if not (abs(across) <= 1 and abs(up) <= 1 and kind in (0, 1)):
+            raise refuse(f"points, line {number}: got {shown(line)}; expected x and y from -1 to 1 and class 0 or 1.")
+        rows.append((across, up, kind))
+        if len(rows) > MOST_POINTS:
+            raise refuse(f"points: got more than {MOST_POINTS}; this page takes {MOST_POINTS} at most.")
+    array = np.array(rows, dtype=np.float64).reshape(-1, 3)
+    return array[:, :2].astype(np.float32), array[:, 2].astype(np.int32)

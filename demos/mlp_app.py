@@ -33,7 +33,6 @@ DECAYS = ("0", "0.01", "0.03", "0.1", "0.3", "1")
 OPTIMIZERS = {"Adam": "Adam", "SGD": "SGD"}
 BATCHES = ("8", "16", "32", "64")
 
-MOST_POINTS = 200  # that a visitor may place
 MOST_EPOCHS = 2000  # of one network
 PLAY_SECONDS = 90  # of one press on Play
 FRAME_SECONDS = 0.12  # at least, between two pictures: more would only fill the visitor's line
@@ -106,41 +105,14 @@ def check(values) -> Settings:
         points=kit.check_text("points", given["points"], 8000),
     )
     if settings.data == "own":
-        read_points(settings.points)
+        kit.read_points(settings.points)
     return settings
-
-
-def read_points(text: str) -> tuple[np.ndarray, np.ndarray]:
-    """A visitor's points: x (n, 2) float32 in [-1, 1] and y (n,) int32 from lines "x, y, class".
-
-    Raises:
-        gr.Error: names the first line that is not of that form, or the lack of a class.
-    """
-    rows = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        if not line.strip():
-            continue
-        try:
-            across, up, kind = (float(part) for part in line.split(","))
-        except ValueError:
-            raise kit.refuse(
-                f"points, line {number}: got {kit.shown(line)}; expected x, y, class, such as 0.3, -0.5, 1"
-            ) from None
-        if not (abs(across) <= 1 and abs(up) <= 1 and kind in (0, 1)):
-            raise kit.refuse(
-                f"points, line {number}: got {kit.shown(line)}; expected x and y from -1 to 1 and class 0 or 1."
-            )
-        rows.append((across, up, kind))
-        if len(rows) > MOST_POINTS:
-            raise kit.refuse(f"points: got more than {MOST_POINTS}; this page takes {MOST_POINTS} at most.")
-    array = np.array(rows, dtype=np.float64).reshape(-1, 3)
-    return array[:, :2].astype(np.float32), array[:, 2].astype(np.int32)
 
 
 def dataset(settings: Settings):
     """x_train, y_train, x_test, y_test; one's own points are all for training, and the test part is then empty."""
     if settings.data == "own":
-        x, y = read_points(settings.points)
+        x, y = kit.read_points(settings.points)
         return x, y, x[:0], y[:0]
     data = kzoo.load_data(
         settings.data, samples=SAMPLES, noise=settings.noise, seed=settings.seed, validation_fraction=0
@@ -406,7 +378,7 @@ model = kzoo.from_preset("{preset}")
 '''
         return head + "import numpy as np\n" + body + _CODE_END
     if settings.data == "own":
-        x, y = read_points(settings.points)
+        x, y = kit.read_points(settings.points)
         rows = ",\n".join(f"    ({a:g}, {b:g}, {kind})" for (a, b), kind in zip(x.tolist(), y.tolist(), strict=True))
         data = f"""points = np.array([  # x, y, class
 {rows},
@@ -467,34 +439,6 @@ for name, x, y in (("train", x_train, y_train), ("test", x_test, y_test)):
 
 PLAY_NOTE = "Press Play to watch one learn from scratch."
 NAN_NOTE = "The loss is no number any more: the learning rate is too large. Choose a smaller one."
-
-CSS = (
-    drawing.CSS
-    + """
-svg.clickable .area { pointer-events: all; } svg.clickable { cursor: crosshair; }
-svg.clickable { touch-action: manipulation; }
-"""
-)
-
-STATUS_CSS = """
-.kz-status { display: flex; flex-wrap: wrap; gap: 4px 22px; align-items: baseline; color: var(--kz-quiet);
-  font-size: 0.95rem; min-height: 1.9em; }
-.kz-status b { color: var(--body-text-color); font-size: 1.2rem; font-weight: 650; font-variant-numeric: tabular-nums; }
-.kz-status em { font-style: normal; }
-"""
-
-# A click's place in the units of the plane; the corners stand on the drawing itself.
-CLICK = """
-element.addEventListener('click', (event) => {
-  const svg = element.querySelector('svg.kz-plane');
-  if (!svg || !svg.contains(event.target)) return;
-  const box = svg.querySelector('.area').getBoundingClientRect();
-  const across = (event.clientX - box.left) / box.width, up = 1 - (event.clientY - box.top) / box.height;
-  if (across < 0 || across > 1 || up < 0 || up > 1) return;
-  const low = svg.dataset.low.split(',').map(Number), high = svg.dataset.high.split(',').map(Number);
-  trigger('click', {x: low[0] + across * (high[0] - low[0]), y: low[1] + up * (high[1] - low[1])});
-});
-"""
 
 
 def frame(run: Run, seen: Look | None = None, note: str = "") -> tuple[str, str, str, str]:
@@ -584,20 +528,22 @@ def build() -> gr.Blocks:
             pause = gr.Button("Pause", min_width=76, scale=0)
             step = gr.Button("Step", min_width=76, scale=0)
             reset = gr.Button("Reset", min_width=76, scale=0)
-            status = gr.HTML(first_frame[3], css_template=STATUS_CSS, scale=1, min_width=300)
+            status = gr.HTML(first_frame[3], css_template=drawing.STATUS_CSS, scale=1, min_width=300)
         with gr.Row():
             with gr.Column(scale=6, min_width=320, elem_classes="kz-tight"):
-                net = gr.HTML(first_frame[0], css_template=CSS, elem_id="mlp-network")
+                net = gr.HTML(first_frame[0], css_template=drawing.CSS, elem_id="mlp-network")
                 kit.caption(
                     "Each tile: what one unit answers over the plane. Each line: a weight, thicker where it is "
                     "larger, orange above zero, blue below. Point at one to read it."
                 )
-                loss = gr.HTML(first_frame[2], css_template=CSS, elem_id="mlp-curves")
+                loss = gr.HTML(first_frame[2], css_template=drawing.CSS, elem_id="mlp-curves")
                 kit.caption(
                     "The loss on the points it learns from and on those it never sees. A gap between them: overfitting."
                 )
             with gr.Column(scale=4, min_width=300, elem_classes="kz-tight kz-first"):
-                surface = gr.HTML(first_frame[1], css_template=CSS, js_on_load=CLICK, elem_id="mlp-plane")
+                surface = gr.HTML(
+                    first_frame[1], css_template=drawing.CSS, js_on_load=drawing.CLICK, elem_id="mlp-plane"
+                )
                 kit.caption(
                     "The network's answer: the deeper the colour, the surer. Circles are class 0, squares class 1; "
                     "filled to learn from, hollow to test. "
@@ -725,7 +671,7 @@ def build() -> gr.Blocks:
             return *fresh(run, *given), NOISE[name], gr.update(open=name == "own")
 
         @kit.in_float32
-        def on_place(run, which, *given, event: gr.EventData):
+        def on_place(event: gr.EventData, run, which, *given):
             which = kit.check_choice("class", which, ("0", "1"))
             settings = check(given)
             if settings.data != "own":
