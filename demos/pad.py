@@ -136,7 +136,7 @@ _HTML = """
 
 # The pad is white on black in light and in dark mode, as the pictures are that the network was trained on.
 _CSS = """
-.pad { width: 100%; max-width: 320px; margin: 0 auto; }
+.pad { width: 100%; max-width: 340px; }
 .paper { position: relative; aspect-ratio: 1; border-radius: 12px; overflow: hidden; background: #0b0d12;
   box-shadow: inset 0 0 0 1px #5b6472; }
 .paper:focus-within { box-shadow: inset 0 0 0 1px #5b6472, 0 0 0 3px #56B4E9; }
@@ -155,7 +155,8 @@ canvas { position: absolute; inset: 0; width: 100%; height: 100%; display: block
 .tools button[aria-pressed="true"] { border: 2px solid #0072B2; font-weight: 700; text-decoration: underline;
   text-underline-offset: 3px; }
 .tools button:focus-visible { outline: 3px solid #56B4E9; outline-offset: 1px; }
-.help { margin: 6px 0 0; font-size: 0.8rem; line-height: 1.35; color: var(--body-text-color-subdued); }
+.help { margin: 6px 0 0; font-size: 0.8rem; line-height: 1.35;
+  color: color-mix(in srgb, var(--body-text-color) 72%, transparent); }
 .spoken { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); margin: 0; }
 """
 
