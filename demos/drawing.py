@@ -27,23 +27,21 @@ svg .frame { fill: none; stroke: var(--kz-quiet); stroke-opacity: 0.45; }
 svg .paper { fill: var(--kz-paper); }
 svg .border { fill: none; stroke: var(--body-text-color); stroke-width: 2; }
 svg .ghost { stroke-dasharray: 5 5; stroke-opacity: 0.55; }
-svg .c0 { fill: #005c94; stroke: var(--kz-paper); stroke-width: 1.2; }
-svg .c1 { fill: #c64f00; stroke: var(--kz-paper); stroke-width: 1.2; }
-svg .c0.test { fill: var(--kz-paper); stroke: #005c94; stroke-width: 1.8; }
-svg .c1.test { fill: var(--kz-paper); stroke: #c64f00; stroke-width: 1.8; }
-.dark svg .c0 { fill: #4db2ee; } .dark svg .c1 { fill: #ff9d4d; }
-.dark svg .c0.test { fill: var(--kz-paper); stroke: #4db2ee; } .dark svg .c1.test { fill: var(--kz-paper); stroke: #ff9d4d; }
+svg .c0 { fill: var(--kz-class0); stroke: var(--kz-paper); stroke-width: 1.2; }
+svg .c1 { fill: var(--kz-class1); stroke: var(--kz-paper); stroke-width: 1.2; }
+svg .c0.test { fill: var(--kz-paper); stroke: var(--kz-class0); stroke-width: 1.8; }
+svg .c1.test { fill: var(--kz-paper); stroke: var(--kz-class1); stroke-width: 1.8; }
 svg .wrong { fill: none; stroke: var(--body-text-color); stroke-width: 1.4; }
 svg .neg { stroke: #0072b2; fill: none; } svg .pos { stroke: #e69f00; fill: none; }
 svg .edge:hover { stroke: var(--body-text-color); }
 svg .train { stroke: var(--body-text-color); fill: none; stroke-width: 2; }
-svg .testline { stroke: #cc5f9a; fill: none; stroke-width: 2; stroke-dasharray: 6 4; }
-svg .testtext { fill: #a83a78; } .dark svg .testtext { fill: #f0a3cb; }
-.dark svg .testline { stroke: #f0a3cb; }
+svg .testline { stroke: var(--kz-test); fill: none; stroke-width: 2; stroke-dasharray: 6 4; }
+svg .testtext { fill: var(--kz-test); } svg .bar { fill: var(--kz-class1); }
+svg .mark { stroke: var(--kz-mark); stroke-width: 4; fill: none; } svg .tip { fill: var(--kz-mark); }
 svg.clickable { cursor: crosshair; touch-action: manipulation; }
 /* A phone shrinks the drawing, not its words. */
 @media (max-width: 640px) { svg.wide text, svg.wide .quiet { font-size: 23px; } }
-"""  # noqa: E501
+"""
 
 
 STATUS_CSS = """
@@ -184,9 +182,7 @@ def plane(
                 parts.append(f'<circle class="wrong" cx="{cx:.1f}" cy="{cy:.1f}" r="{radius + 2.8:.1f}"/>')
     if marked is not None and points and marked < len(points[0][0]):
         cx, cy = spot(*map(float, points[0][0][marked]))
-        parts.append(
-            f'<circle cx="{cx:.1f}" cy="{cy:.1f}" r="{radius + 9:.1f}" fill="none" stroke="#009e73" stroke-width="4"/>'
-        )
+        parts.append(f'<circle cx="{cx:.1f}" cy="{cy:.1f}" r="{radius + 9:.1f}" class="mark"/>')
     parts.append("</g>")
     if arrow is not None:
         parts.append(_arrow(spot(*arrow[0]), spot(arrow[0][0] + arrow[1][0], arrow[0][1] + arrow[1][1])))
@@ -245,8 +241,8 @@ def _arrow(start, end) -> str:
     corners = " ".join(f"{x:.1f},{y:.1f}" for x, y in tip)
     (xa, ya), (xb, yb) = start, end - 8 * along
     return (
-        f'<line x1="{xa:.1f}" y1="{ya:.1f}" x2="{xb:.1f}" y2="{yb:.1f}" stroke="#009e73" stroke-width="4"/>'
-        f'<polygon points="{corners}" fill="#009e73"/>'
+        f'<line x1="{xa:.1f}" y1="{ya:.1f}" x2="{xb:.1f}" y2="{yb:.1f}" class="mark"/>'
+        f'<polygon points="{corners}" class="tip"/>'
         f'<text x="{end[0] + 8 * along[0]:.1f}" y="{end[1] + 14 * along[1]:.1f}" font-weight="700">w</text>'
     )
 
@@ -368,5 +364,42 @@ def curves(epochs, train, test, *, name: str, unit: str = "", label: str) -> str
         middle = min(max((places[0][0] + places[1][0]) / 2, 24), base - 12)
         places[0][0], places[1][0] = middle - 10, middle + 12
     parts += [f'<text class="{color}" x="{x:.1f}" y="{y:.1f}">{text}</text>' for y, x, text, color in places]
+    parts.append("</svg>")
+    return "".join(parts)
+
+
+def bars(values, *, name: str, label: str) -> str:
+    """A bar an epoch, from the first; whole numbers.
+
+    Args:
+        values: (n,) may be empty.
+        name: What is counted.
+        label: What a screen reader says.
+    """
+    width, height, left, right, base = 700.0, 170.0, 62.0, 690.0, 134.0
+    highest = max([*values, 1])
+    # Narrow bars for few epochs too: a single broad block says nothing.
+    slot = min(26.0, (right - left - 8) / max(len(values), 1))
+    parts = [
+        f'<svg class="wide" viewBox="0 0 {width:g} {height:g}" role="img" aria-label="{_safe(label)}">',
+        f'<line class="frame" x1="{left:g}" y1="{base:g}" x2="{right:g}" y2="{base:g}"/>',
+        f'<text class="quiet" x="{left - 6:g}" y="{base:g}" text-anchor="end">0</text>',
+        f'<text class="quiet" x="{left:g}" y="{height - 8:g}">{name} in each epoch</text>',
+    ]
+    if len(values):
+        parts.append(f'<text class="quiet" x="{left - 6:g}" y="28" text-anchor="end">{highest}</text>')
+    for i, value in enumerate(values):
+        tall = max((base - 14) * value / highest, 1.5)
+        x = left + 4 + i * slot
+        parts.append(
+            f'<rect class="bar" x="{x:.1f}" y="{base - tall:.1f}" width="{max(slot - 3, 1):.1f}" height="{tall:.1f}">'
+            f"<title>epoch {i + 1}: {value}</title></rect>"
+        )
+    if len(values):
+        x = min(left + 4 + len(values) * slot + 6, right - 4)
+        parts.append(
+            f'<text x="{x:.1f}" y="{base - 8:.1f}" text-anchor="{"end" if x > right - 30 else "start"}">'
+            f"{values[-1]}</text>"
+        )
     parts.append("</svg>")
     return "".join(parts)

@@ -62,11 +62,13 @@ THEME = gr.themes.Base(
 )
 
 CSS = """
-:root { --kz-quiet: #475569; --kz-paper: #ffffff; }
-.dark { --kz-quiet: #b4bfce; --kz-paper: #10161f; }
+:root { --kz-quiet: #475569; --kz-paper: #ffffff; --kz-class0: #005c94; --kz-class1: #c64f00; --kz-good: #00704f;
+  --kz-test: #a83a78; --kz-mark: #009e73; }
+.dark { --kz-quiet: #b4bfce; --kz-paper: #10161f; --kz-class0: #5ab8f0; --kz-class1: #ffa45c; --kz-good: #4fd1a5;
+  --kz-test: #f0a3cb; --kz-mark: #2fd3a2; }
 .gradio-container { width: 100% !important; max-width: 1240px !important; margin: 0 auto !important; }
 .kz-heading h1 { font-size: 1.7rem; font-weight: 650; margin: 0.2rem 0 0.1rem; letter-spacing: -0.01em; }
-.kz-heading p { color: var(--kz-quiet); margin: 0 0 0.4rem; font-size: 1rem; max-width: 75ch; }
+.kz-heading p { color: var(--kz-quiet); margin: 0 0 0.4rem; font-size: 1rem; max-width: 100ch; }
 .kz-caption { color: var(--kz-quiet); font-size: 0.88rem; line-height: 1.4; margin: 0; }
 .kz-figure img { border-radius: 8px; }
 button:focus-visible, input:focus-visible, textarea:focus-visible, select:focus-visible, a:focus-visible,
@@ -80,6 +82,8 @@ button:focus-visible, input:focus-visible, textarea:focus-visible, select:focus-
 @media (max-width: 640px) {
   /* What is to be seen comes before what is to be set. */
   .kz-first { order: -1; }
+  .kz-buttons > button { flex: 1 1 0 !important; min-width: 0 !important; padding-left: 4px; padding-right: 4px; }
+  .kz-buttons > :not(button) { flex: 1 0 100% !important; }
   .gradio-container { padding: 8px !important; }
   .kz-heading h1 { font-size: 1.35rem; }
   .kz-heading p { font-size: 0.95rem; }
@@ -228,11 +232,12 @@ def figure(width: float, height: float):
 # --- the state in the address --------------------------------------------------------------------------------------
 
 
-def link_button(controls: dict) -> gr.Button:
+def link_button(controls: dict, defaults: dict | None = None) -> gr.Button:
     """A button that writes the page's state into a link, shows it and copies it.
 
     Args:
         controls: Name in the link -> component. The browser alone does the work: no event reaches the server.
+        defaults: Name -> value that a link need not mention, since `restore`'s caller takes it by itself.
     """
     with gr.Row(elem_classes="kz-link"):
         button = gr.Button("Copy link to this state", size="sm", scale=0, min_width=200)
@@ -240,8 +245,10 @@ def link_button(controls: dict) -> gr.Button:
                          elem_classes="kz-link-box", scale=1, min_width=160, label="Link to this state")  # fmt: skip
     script = f"""(...values) => {{
         const names = {json.dumps(list(controls))};
+        const defaults = {json.dumps({name: str(value) for name, value in (defaults or {}).items()})};
         const query = new URLSearchParams();
         names.forEach((name, i) => {{
+            if (String(values[i]) === defaults[name]) return;
             if (values[i] !== null && values[i] !== undefined && values[i] !== "") query.set(name, String(values[i]));
         }});
         const link = window.location.origin + window.location.pathname + "?" + query.toString();

@@ -549,10 +549,26 @@ def build() -> gr.Blocks:
                     "filled to learn from, hollow to test. "
                     "The line is where the answer turns; a ring marks one of the last wrong points."
                 )
+                with gr.Accordion("Own points", open=False) as own:
+                    kind = gr.Radio(
+                        [("blue circle: class 0", "0"), ("orange square: class 1", "1")],
+                        value="1",
+                        label="A click into the plane places a",
+                    )
+                    with gr.Row():
+                        undo = gr.Button("Undo", size="sm", min_width=90)
+                        clear = gr.Button("Clear", size="sm", min_width=90)
+                    points = gr.Textbox(
+                        now.points,
+                        label="Points, one a line: x, y, class (x and y from -1 to 1, class 0 or 1)",
+                        lines=4,
+                        max_lines=4,
+                        max_length=8000,
+                    )
         with gr.Row():
             with gr.Column(min_width=280), gr.Group():
                 data = gr.Radio(list(DATA.items()), value=now.data, label="Data")
-                noise = gr.Slider(0, 0.5, now.noise, step=0.01, label="Noise (\u03c3, units of the plane)")
+                noise = gr.Slider(0, 0.5, now.noise, step=0.01, label="Noise (\u03c3, plane units)")
                 share = gr.Slider(10, 90, now.share, step=10, label="Share to learn from (%)")
             with gr.Column(min_width=280), gr.Group():
                 depth = gr.Slider(0, 4, now.depth, step=1, label="Hidden layers")
@@ -570,20 +586,6 @@ def build() -> gr.Blocks:
                     batch = gr.Dropdown(BATCHES, value=now.batch, label="Batch size (points)", min_width=120)
                 speed = gr.Slider(1, 20, 3, step=1, label="Speed (epochs a picture)")
                 seed = gr.Number(now.seed, label="Seed (0 to 9999)", precision=0, minimum=0, maximum=9999)
-        with gr.Accordion("Own points", open=False) as own, gr.Row():
-            with gr.Column(scale=2, min_width=260):
-                kind = gr.Radio(
-                    [("blue circle: class 0", "0"), ("orange square: class 1", "1")],
-                    value="1", label="A click into the plane places a",
-                )  # fmt: skip
-                with gr.Row():
-                    undo = gr.Button("Undo", size="sm", min_width=90)
-                    clear = gr.Button("Clear", size="sm", min_width=90)
-            with gr.Column(scale=3, min_width=260):
-                points = gr.Textbox(
-                    now.points, label="Points, one a line: x, y, class (x and y from -1 to 1, class 0 or 1)",
-                    lines=5, max_lines=8, max_length=8000,
-                )  # fmt: skip
         panel = kit.code_panel(code(now, first.epoch, first.preset))
         epochs = gr.Number(0, visible="hidden", precision=0, minimum=0, maximum=MOST_EPOCHS, label="epochs")
         controls = {
@@ -744,7 +746,7 @@ def build() -> gr.Blocks:
             kit.download_button(
                 "Download the model (.keras)", lambda run: kit.download((run or first).model, "mlp"), state
             )
-        kit.link_button({**controls, "epochs": epochs})
+        kit.link_button({**controls, "epochs": epochs}, dataclasses.asdict(Settings()))
         gr.api(kit.in_float32(train_client), api_name="train_mlp", **kit.TRAIN)
     return demo
 

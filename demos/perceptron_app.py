@@ -313,8 +313,7 @@ RULE_CSS = """
 .kz-rule { border: 1px solid var(--border-color-primary); border-radius: 8px; padding: 12px 14px; line-height: 1.75; }
 .kz-rule .formula { font-family: var(--font-mono); font-size: 0.92rem; white-space: pre-wrap; margin: 0; }
 .kz-rule .good, .kz-rule .bad { font-weight: 650; }
-.kz-rule .good { color: #00704f; } .kz-rule .bad { color: #b04400; }
-.dark .kz-rule .good { color: #4fd1a5; } .dark .kz-rule .bad { color: #ff9d4d; }
+.kz-rule .good { color: var(--kz-good); } .kz-rule .bad { color: var(--kz-class1); }
 .kz-rule p { margin: 0; }
 """
 
@@ -355,8 +354,7 @@ def rule_html(run: Run) -> str:
 
 def curve_svg(run: Run) -> str:
     """Mistakes by epoch."""
-    epochs = list(range(1, run.epoch + 1))
-    return drawing.curves(epochs, run.mistakes, None, name="mistakes", label="Mistakes in each epoch")
+    return drawing.bars(run.mistakes, name="mistakes", label=f"Mistakes in each epoch: {run.mistakes[-20:]}")
 
 
 def digits_html() -> str:
@@ -524,6 +522,22 @@ def build() -> gr.Blocks:
                     "one. The weight vector w stands on the line and points to the orange side. Green ring: the point "
                     "just shown; dashed: the line before it."
                 )
+                with gr.Accordion("Own points", open=False) as own:
+                    kind = gr.Radio(
+                        [("blue circle: class 0", "0"), ("orange square: class 1", "1")],
+                        value="1",
+                        label="A click into the plane places a",
+                    )
+                    with gr.Row():
+                        undo = gr.Button("Undo", size="sm", min_width=90)
+                        clear = gr.Button("Clear", size="sm", min_width=90)
+                    points = gr.Textbox(
+                        now.points,
+                        label="Points, one a line: x, y, class (x and y from -1 to 1, class 0 or 1)",
+                        lines=4,
+                        max_lines=4,
+                        max_length=8000,
+                    )
             with gr.Column(scale=5, min_width=300, elem_classes="kz-tight"):
                 rule = gr.HTML(first_frame[1], css_template=RULE_CSS, elem_id="perceptron-rule")
                 curve = gr.HTML(first_frame[2], css_template=drawing.CSS, elem_id="perceptron-curve")
@@ -532,7 +546,7 @@ def build() -> gr.Blocks:
                     data = gr.Radio(list(DATA.items()), value=now.data, label="Data")
                     with gr.Row():
                         noise = gr.Slider(
-                            0, 0.6, now.noise, step=0.01, label="Noise (\u03c3, units of the plane)", min_width=200
+                            0, 0.6, now.noise, step=0.01, label="Noise (\u03c3, plane units)", min_width=200
                         )
                         samples = gr.Slider(20, 200, now.samples, step=20, label="Points (how many)", min_width=200)
                     with gr.Row():
@@ -540,24 +554,6 @@ def build() -> gr.Blocks:
                         seed = gr.Number(
                             now.seed, label="Seed (0 to 9999)", precision=0, minimum=0, maximum=9999, min_width=200
                         )
-        with gr.Accordion("Own points", open=False) as own, gr.Row():
-            with gr.Column(scale=2, min_width=260):
-                kind = gr.Radio(
-                    [("blue circle: class 0", "0"), ("orange square: class 1", "1")],
-                    value="1",
-                    label="A click into the plane places a",
-                )
-                with gr.Row():
-                    undo = gr.Button("Undo", size="sm", min_width=90)
-                    clear = gr.Button("Clear", size="sm", min_width=90)
-            with gr.Column(scale=3, min_width=260):
-                points = gr.Textbox(
-                    now.points,
-                    label="Points, one a line: x, y, class (x and y from -1 to 1, class 0 or 1)",
-                    lines=5,
-                    max_lines=8,
-                    max_length=8000,
-                )
         digits = digits_html()
         if digits:
             gr.HTML(digits, css_template=DIGITS_CSS)
@@ -719,7 +715,7 @@ def build() -> gr.Blocks:
             kit.download_button(
                 "Download the model (.keras)", lambda run: kit.download((run or first).model, "perceptron"), state
             )
-        kit.link_button({**controls, "steps": steps})
+        kit.link_button({**controls, "steps": steps}, dataclasses.asdict(Settings()))
         gr.api(kit.in_float32(train_client), api_name="train_perceptron", **kit.TRAIN)
     return demo
 
