@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -44,3 +45,9 @@ def write_text(path, text: str) -> None:
 def write_json(path, value) -> None:
     """Writes indented JSON, whole or not at all."""
     write_text(path, json.dumps(value, indent=2) + "\n")
+
+
+def copy(source, path) -> None:
+    """Copies a file, whole or not at all."""
+    with replacing(path) as temporary:
+        shutil.copyfile(source, temporary)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from kzoo.files import replacing, write_json, write_text
+from kzoo.files import copy, replacing, write_json, write_text
 
 
 def test_a_file_appears_under_its_name_only_when_it_is_whole(tmp_path):
@@ -38,3 +38,12 @@ def test_others_may_read_what_was_written(tmp_path):
     write_json(tmp_path / "a.json", {"ä": [1, 2]})
     assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8")) == {"ä": [1, 2]}
     assert (tmp_path / "a.json").stat().st_mode & 0o444 == 0o444
+
+
+def test_a_copy_replaces_what_was_there(tmp_path):
+    write_text(tmp_path / "last", "new")
+    write_text(tmp_path / "best", "old and longer")
+    copy(tmp_path / "last", tmp_path / "best")
+    write_text(tmp_path / "last", "newer")
+    assert (tmp_path / "best").read_text() == "new"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["best", "last"]

@@ -4,7 +4,7 @@ A run folder holds
 
     recipe.json, env.json     what was run, and where
     metrics.csv               a line an epoch
-    best.keras, last.keras    weights and optimizer; the last one also carries what a resume needs
+    best.keras, last.keras    weights and optimizer, and what a resume needs
     metrics.json              the final figures, written when the run has ended
     *.png                     learning curves, confusion matrix, predictions or decision surface
 
@@ -29,7 +29,7 @@ import keras
 from kzoo import backend, plots, registry
 from kzoo.data import Dataset, standard_stats
 from kzoo.errors import KzooError, RecipeError
-from kzoo.files import write_json, write_text
+from kzoo.files import copy, write_json, write_text
 from kzoo.recipe import Recipe
 from kzoo.training import checkpoints, environment
 from kzoo.training.batches import Batches, FollowEpoch
@@ -56,7 +56,9 @@ class RunResult:
     model: keras.Model
 
 
-def run(recipe: Recipe | None = None, *, out=None, resume=None, verbose: int | None = None, announce=None) -> RunResult:
+def run(
+    recipe: Recipe | None = None, *, out=None, resume=None, verbose: int | None = None, announce=None, callbacks=()
+) -> RunResult:
     """Trains a recipe into a run folder, or continues an interrupted run.
 
     Args:
@@ -66,6 +68,7 @@ def run(recipe: Recipe | None = None, *, out=None, resume=None, verbose: int | N
             it, the final weights are exactly those of an uninterrupted run.
         verbose: Keras's 0, 1 (progress bar) or 2 (a line an epoch); by default 1 on a terminal, else 2.
         announce: Called with the run folder once it exists, before training begins.
+        callbacks: More Keras callbacks; at the end of an epoch they are asked after its checkpoint is written.
 
     Raises:
         RecipeError: if the recipe asks for what its model, data or optimizer cannot do.
@@ -93,7 +96,7 @@ def run(recipe: Recipe | None = None, *, out=None, resume=None, verbose: int | N
         _write_environment(folder, recipe.seed)
         if announce is not None:
             announce(folder)
-        _fit(recipe, model, data, batches, folder, verbose)
+        _fit(recipe, model, data, batches, folder, verbose, callbacks)
         return _conclude(recipe, model, data, folder)
     finally:
         keras.config.set_dtype_policy(policy)
@@ -193,7 +196,6 @@ class _Record(keras.callbacks.Callback):
         self.history.append({"epoch": epoch + 1, **logs, "learning_rate": self._rate, "seconds": seconds})
         if self._is_best(logs):
             self.best = {"epoch": epoch + 1, **logs}
-            checkpoints.save(self.folder / "best.keras", self.model, {"epoch": epoch + 1})
         state = {
             "epoch": epoch + 1,
             "history": self.history,
@@ -203,7 +205,7 @@ class _Record(keras.callbacks.Callback):
         }
         # The checkpoint commits the epoch; everything else can be written again from it.
         checkpoints.save(self.folder / "last.keras", self.model, state)
-        self.write_history()
+        self.write_rest()
 
     def _is_best(self, logs) -> bool:
         """By the recipe's monitor; among equal accuracies the lower loss is the better one."""
@@ -216,8 +218,10 @@ class _Record(keras.callbacks.Callback):
 
         return self.best is None or rank(logs) < rank(self.best)
 
-    def write_history(self):
-        """Writes metrics.csv from the history."""
+    def write_rest(self):
+        """Writes what follows from last.keras: best.keras, if it is the same epoch's, and metrics.csv."""
+        if self.best["epoch"] == self.history[-1]["epoch"]:
+            copy(self.folder / "last.keras", self.folder / "best.keras")
         text = io.StringIO()
         writer = csv.DictWriter(text, fieldnames=list(self.history[0]), lineterminator="\n")
         writer.writeheader()
@@ -225,7 +229,7 @@ class _Record(keras.callbacks.Callback):
         write_text(self.folder / "metrics.csv", text.getvalue())
 
 
-def _fit(recipe: Recipe, model, data: Dataset, batches: Batches, folder: Path, verbose: int) -> None:
+def _fit(recipe: Recipe, model, data: Dataset, batches: Batches, folder: Path, verbose: int, more=()) -> None:
     counted = []
     if recipe.schedule.name == "plateau":
         counted.append(
@@ -251,10 +255,10 @@ def _fit(recipe: Recipe, model, data: Dataset, batches: Batches, folder: Path, v
         state = checkpoints.load_into(folder / "last.keras", model)
     record = _Record(recipe, folder, counted, state)
     if record.history:
-        record.write_history()  # a kill may have come between the checkpoint and this file
+        record.write_rest()  # a kill may have come between the checkpoint and the other files
     if state.get("stopped") or state.get("epoch", 0) >= recipe.epochs:
         return
-    callbacks = [FollowEpoch(batches), *counted, record]
+    callbacks = [FollowEpoch(batches), *counted, record, *more]
     if state:
         callbacks.append(checkpoints.RestoreCallbacks(counted, state["callbacks"]))
     model.fit(

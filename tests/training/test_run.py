@@ -78,7 +78,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_gives_others(fini
     assert not _same(_weights(other.model), _weights(finished.model))
 
 
-def _interrupt(folder, recipe, monkeypatch, *, after: int):
+def _interrupt(folder, recipe, monkeypatch, *, after: int, resume=False):
     """A run that dies when `after` epochs are saved and the next one begins."""
 
     def die(self, epoch, logs=None):
@@ -89,7 +89,7 @@ def _interrupt(folder, recipe, monkeypatch, *, after: int):
     with monkeypatch.context() as patched:
         patched.setattr(FollowEpoch, "on_epoch_begin", die)
         with pytest.raises(KeyboardInterrupt):
-            run(recipe, out=folder, verbose=0)
+            run(**{"resume": folder} if resume else {"recipe": recipe, "out": folder}, verbose=0)
 
 
 def test_a_resumed_run_ends_with_exactly_the_weights_of_an_uninterrupted_one(finished, tiny, tmp_path, monkeypatch):
@@ -140,6 +140,18 @@ def test_a_run_killed_before_its_first_epoch_is_done_starts_again(finished, tiny
     shutil.copy(finished.folder / "recipe.json", folder)
     resumed = run(resume=folder, verbose=0)
     assert _same(_weights(resumed.model), _weights(finished.model))
+
+
+def test_a_kill_between_the_checkpoint_and_the_best_weights_loses_neither(tmp_path, monkeypatch):
+    folder = tmp_path / "cut"
+    _interrupt(folder, PLAIN, monkeypatch, after=1)
+    (folder / "best.keras").write_bytes(b"of an epoch before")  # the first epoch is the best so far
+    lines = (folder / "metrics.csv").read_text()
+    (folder / "metrics.csv").unlink()
+    _interrupt(folder, PLAIN, monkeypatch, after=1, resume=True)
+    last, best = (kzoo.load_model(folder / name) for name in ("last.keras", "best.keras"))
+    assert _same(_weights(last), _weights(best))
+    assert (folder / "metrics.csv").read_text() == lines
 
 
 def test_resuming_a_finished_run_changes_nothing(finished):
