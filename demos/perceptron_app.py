@@ -645,7 +645,8 @@ def build() -> gr.Blocks:
             if settings.data != "own":
                 gr.Info("To place points, choose \u201cown points\u201d as the data first.")
                 return [gr.skip()] * (len(outputs) + 1)
-            place = [kit.check_number(name, event._data.get(name), -1, 1) for name in ("x", "y")]
+            sent = event._data if isinstance(event._data, dict) else {}
+            place = [kit.check_number(name, sent.get(name), -1, 1) for name in ("x", "y")]
             text = (settings.points.rstrip() + f"\n{place[0]:.2f}, {place[1]:.2f}, {which}").lstrip()
             return *fresh(run, *given[:-1], text), text
 
