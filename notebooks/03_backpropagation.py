@@ -212,13 +212,14 @@ def numeric_gradients(loss_of, weights, h=1e-5):
 numeric = numeric_gradients(lambda: forward(x, y, *weights)[0], weights)
 
 variables = [keras.Variable(weight) for weight in weights]  # float32
+inputs, target = (ops.convert_to_tensor(part, dtype="float32") for part in (x, y))
 
 
 def loss_in_keras():
     v1, c1, v2, c2 = variables
-    a1 = ops.tanh(ops.matmul(x.astype("float32"), v1) + c1)
+    a1 = ops.tanh(ops.matmul(inputs, v1) + c1)
     z2 = ops.matmul(a1, v2) + c2
-    return 0.5 * ops.sum((z2 - y.astype("float32")) ** 2)
+    return 0.5 * ops.sum((z2 - target) ** 2)
 
 
 value, automatic = kzoo.backend.value_and_grad(loss_in_keras, variables)
