@@ -1,8 +1,12 @@
 """python -m kzoo.train MODEL: trains a model's recipe into a run folder. The same as `kzoo train MODEL`."""
 
+import csv
 import json
+import os
 import shlex
+import signal
 import sys
+import threading
 from pathlib import Path
 
 from kzoo import registry
@@ -62,17 +66,81 @@ def train(argv: list[str]) -> int:
             print(f"Run folder: {folder}", flush=True)
 
     try:
-        result = run(recipe, out=given.out, resume=given.resume, announce=announce)
+        with _Interrupt() as interrupt:
+            result = run(
+                recipe, out=given.out, resume=given.resume, announce=announce, callbacks=[interrupt.callback()]
+            )
     except KeyboardInterrupt:
         if folder is None:
             raise
-        print(f"\nkzoo: interrupted. The run continues with:  {_resume_command(folder)}", file=sys.stderr)
+        print(
+            f"\nkzoo: interrupted. {_kept(folder)} The run continues with:  {_resume_command(folder)}",
+            file=sys.stderr,
+        )
         return 130
     except OSError as error:
         raise KzooError(f"{os_error_in_words(error)}{_remedy(error, folder, given.out)}") from error
     console.print(_metrics_table(result.metrics))
     print(f"Next, type:  kzoo evaluate {shlex.quote(str(result.folder))}")
-    return 0
+    # Asked for after the last batch: the run is whole, and a script that goes on to the next one is to stop.
+    return 130 if interrupt.asked else 0
+
+
+class _Interrupt:
+    """Ctrl-C during a run, held back until Keras stands between two batches.
+
+    Python raises KeyboardInterrupt wherever the main thread happens to be: in a callback of compiled code or a
+    destructor, where it is lost and the run goes on, or in the middle of a compilation, which then crashes.
+    A second Ctrl-C leaves at once; every file is written whole or not at all, so that nothing is lost but time.
+    """
+
+    def __init__(self):
+        self.asked = False
+        self._before = None
+
+    def __enter__(self):
+        # Python allows handlers in the main thread alone. A shell's background jobs ignore Ctrl-C, and go on doing so.
+        if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+            self._before = signal.signal(signal.SIGINT, self._on_signal)
+        return self
+
+    def __exit__(self, *error):
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
+
+    def _on_signal(self, number, frame):
+        if self.asked:
+            os._exit(130)
+        self.asked = True
+        # Not print: the signal may have come in the middle of one.
+        os.write(2, b"\nkzoo: stopping after this batch. Ctrl-C again leaves at once.\n")
+
+    def _stop(self, number=None, logs=None):
+        if self.asked:
+            raise KeyboardInterrupt
+
+    def callback(self):
+        """The Keras callback that stops the run: before or after a batch, or once an epoch is in its checkpoint."""
+        import keras
+
+        return keras.callbacks.LambdaCallback(
+            on_train_begin=self._stop,
+            on_train_batch_begin=self._stop,
+            on_train_batch_end=self._stop,
+            on_epoch_end=self._stop,
+        )
+
+
+def _kept(folder: Path) -> str:
+    """How much of a run a resume will find."""
+    try:
+        with open(folder / "metrics.csv", encoding="utf-8", newline="") as file:
+            epochs = sum(1 for _ in csv.DictReader(file))
+    except OSError:
+        epochs = 0
+    if not epochs:
+        return "No epoch was finished yet."
+    return f"{epochs} epoch{' is' if epochs == 1 else 's are'} kept."
 
 
 def os_error_in_words(error: OSError) -> str:

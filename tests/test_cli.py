@@ -4,9 +4,12 @@ import errno
 import io
 import json
 import os
+import random
 import shlex
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -15,6 +18,7 @@ from kzoo.cli import main
 from kzoo.flags import read_recipe
 from kzoo.recipe import Recipe
 from kzoo.training import RunResult
+from kzoo.training.checkpoints import read_state
 
 
 def _refused(capsys, *argv) -> str:
@@ -252,7 +256,7 @@ def test_an_unwritable_run_folder_is_refused_with_a_remedy(capsys, monkeypatch, 
     (tmp_path / "file").write_text("")
     out = str(tmp_path / "file" / "run")
 
-    def run(recipe, *, out, resume, announce):
+    def run(recipe, *, announce, out=None, **_):
         os.mkdir(out)
 
     monkeypatch.setattr("kzoo.training.run", run)
@@ -264,7 +268,7 @@ def test_an_unwritable_run_folder_is_refused_with_a_remedy(capsys, monkeypatch, 
 def test_a_full_disk_in_a_run_names_the_command_that_continues_it(capsys, monkeypatch, tmp_path):
     folder = tmp_path / "my run"
 
-    def run(recipe, *, out, resume, announce):
+    def run(recipe, *, announce, out=None, **_):
         announce(folder)
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder / "last.keras"))
 
@@ -301,7 +305,7 @@ def test_no_answer_at_the_prompt_is_refused_with_a_remedy(capsys, monkeypatch):
 def test_an_interrupted_run_names_its_folder_and_other_commands_none(capsys, monkeypatch, tmp_path):
     folder = tmp_path / "a [b] run; it's mine"
 
-    def run(recipe, *, out, resume, announce):
+    def run(recipe, *, announce, out=None, **_):
         announce(folder)
         raise KeyboardInterrupt
 
@@ -310,7 +314,8 @@ def test_an_interrupted_run_names_its_folder_and_other_commands_none(capsys, mon
     shown = capsys.readouterr()
     assert f"Run folder: {folder}\n" in shown.out
     assert shown.err.strip() == (
-        f"kzoo: interrupted. The run continues with:  kzoo train --resume {shlex.quote(str(folder))}"
+        "kzoo: interrupted. No epoch was finished yet. "
+        f"The run continues with:  kzoo train --resume {shlex.quote(str(folder))}"
     )
 
     def interrupted(*args, **kwargs):
@@ -324,10 +329,64 @@ def test_an_interrupted_run_names_its_folder_and_other_commands_none(capsys, mon
     assert capsys.readouterr().err.strip() == "kzoo: interrupted."
 
 
+def _start_a_long_run(folder, until):
+    """A run of 500 epochs, once it has written a file."""
+    command = [sys.executable, "-m", "kzoo", "train", "mlp", "--data", "moons", "--smoke", "--epochs", "500"]
+    process = subprocess.Popen(
+        [*command, "--out", str(folder)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    while process.poll() is None and not (folder / until).exists():
+        time.sleep(0.01)
+    return process
+
+
+@pytest.mark.parametrize("file", ["env.json", "metrics.csv"], ids=["in its first compilation", "in its epochs"])
+def test_ctrl_c_stops_a_run_between_two_batches_and_keeps_the_finished_epochs(file, tmp_path):
+    folder = tmp_path / "run"
+    process = _start_a_long_run(folder, file)
+    time.sleep(random.SystemRandom().random())  # every run of this test tries another moment
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 130, said
+    assert "stopping after this batch" in said
+    assert "Traceback" not in said
+    assert "Exception ignored" not in said
+    assert f"kzoo train --resume {folder}" in said
+    if (folder / "last.keras").exists():
+        epochs = read_state(folder / "last.keras")["epoch"]
+        assert f"{epochs} epoch{'s are' if epochs > 1 else ' is'} kept." in said
+        assert len((folder / "metrics.csv").read_text().splitlines()) == epochs + 1
+    else:
+        assert "No epoch was finished yet." in said
+
+
+def test_a_second_ctrl_c_leaves_at_once(tmp_path):
+    code = (
+        "import os, signal, time; from kzoo.train import _Interrupt\n"
+        "with _Interrupt():\n"
+        "    os.kill(os.getpid(), signal.SIGINT); print('held back', flush=True)\n"
+        "    os.kill(os.getpid(), signal.SIGINT); print('never reached', flush=True)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (130, "held back\n")
+
+
+def test_ctrl_c_in_the_last_figures_of_a_run_leaves_it_whole(capsys, monkeypatch, tmp_path):
+    def run(recipe, **_):
+        os.kill(os.getpid(), signal.SIGINT)
+        return RunResult(tmp_path, {"test_accuracy": 0.5}, None)
+
+    monkeypatch.setattr("kzoo.training.run", run)
+    before = signal.getsignal(signal.SIGINT)
+    assert main(["train", "mlp"]) == 130
+    assert "Next, type" in capsys.readouterr().out
+    assert signal.getsignal(signal.SIGINT) is before
+
+
 def test_commands_that_are_to_be_copied_stand_on_one_line_and_are_quoted(capsys, monkeypatch, tmp_path):
     folder = tmp_path / f"a [bold] run {'x' * 100}"
 
-    def run(recipe, *, out, resume, announce):
+    def run(recipe, *, announce, out=None, **_):
         announce(folder)
         return RunResult(folder, {"test_accuracy": 0.5}, None)
 
