@@ -26,26 +26,30 @@ PAGES = {
     "cnn_app": "cnn",
 }
 
-# Colours come from the theme, so that they follow it into the dark.
+# Colours come from the theme, so that they follow it into the dark. The class is named three times over to win
+# against Gradio's own rules for text.
 STYLE = """
 <style>
-.hub-cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 280px), 1fr)); gap: 20px;
-  list-style: none; margin: 16px 0 8px; padding: 0; }
-.hub-cards li { margin: 0; display: flex; }
-.hub-cards a { display: flex; flex-direction: column; width: 100%; padding: 0 0 18px; border-radius: 14px;
-  border: 1px solid var(--border-color-primary); background: var(--block-background-fill); overflow: hidden;
-  color: var(--body-text-color) !important; text-decoration: none !important;
-  transition: transform .15s, box-shadow .15s; }
-.hub-cards a:hover { transform: translateY(-2px); box-shadow: 0 6px 22px rgb(0 0 0 / 14%); }
-.hub-cards .picture { background: var(--background-fill-secondary); padding: 14px; }
-.hub-cards .picture svg { display: block; width: 100%; height: auto; max-height: 190px; }
-.hub-cards h2 { font-size: 1.15rem; font-weight: 650; margin: 16px 20px 4px; color: inherit; }
-.hub-cards p { margin: 0 20px; line-height: 1.5; color: var(--body-text-color-subdued); }
-.hub-note { color: var(--body-text-color-subdued); font-size: .92rem; line-height: 1.55; max-width: 75ch; }
-.hub-note code { font-size: .95em; }
-@media (prefers-reduced-motion: reduce) { .hub-cards a, .hub-cards a:hover { transition: none; transform: none; } }
+.hub.hub.hub {
+  .cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 280px), 1fr)); gap: 20px;
+    list-style: none; margin: 12px 0 24px !important; padding: 0; }
+  li { display: flex; margin: 0 !important; }
+  a { display: flex; flex-direction: column; width: 100%; padding: 0 0 20px; border-radius: 14px; text-align: left;
+    border: 1px solid var(--border-color-primary); background: var(--block-background-fill); overflow: hidden;
+    color: var(--body-text-color); text-decoration: none; transition: transform .15s, box-shadow .15s; }
+  a:hover { transform: translateY(-2px); box-shadow: 0 6px 22px rgb(0 0 0 / 14%); }
+  .picture { background: var(--background-fill-secondary); padding: 16px; }
+  .picture svg { display: block; width: 100%; height: auto; max-height: 190px; }
+  h2 { font-size: 1.15rem; font-weight: 650; margin: 16px 20px 4px; text-align: left; }
+  p { margin: 0 20px; line-height: 1.5; font-size: .95rem; color: var(--kz-quiet); }
+  p.note { margin: 0; max-width: 75ch; }
+}
+@media (prefers-reduced-motion: reduce) { .hub.hub.hub a, .hub.hub.hub a:hover { transition: none; transform: none; } }
 </style>
 """
+
+# Gradio's links to the pages are too pale to read on white.
+kit.CSS += "nav a { color: var(--kz-quiet) !important; } nav a.active { font-weight: 600; }\n"
 
 
 def card(title: str, summary: str, address: str, emblem: str) -> str:
@@ -68,10 +72,10 @@ def front_page(modules: dict, backend: str) -> str:
         card(module.TITLE, module.SUMMARY, PAGES[name], emblem(PAGES[name])) for name, module in modules.items()
     )
     return (
-        f'{STYLE}<nav aria-label="Demos"><ul class="hub-cards">{cards}</ul></nav>'
-        '<p class="hub-note">Behind each page is a Keras model that runs here and now, on '
-        f"<strong>{html.escape(backend)}</strong>; nothing is sent anywhere else. Each page shows the code that gives "
-        "what you see, and hands out the model to take home.</p>"
+        f'{STYLE}<div class="hub"><nav aria-label="Demos"><ul class="cards">{cards}</ul></nav>'
+        '<p class="note">Behind each page is a Keras model that runs here and now, on the backend '
+        f"{html.escape(backend)}; nothing is sent anywhere else. Each page shows the code that gives what you see, and "
+        "hands out the model to take home.</p></div>"
     )
 
 
@@ -86,6 +90,7 @@ def build() -> gr.Blocks:
         gr.HTML(front_page(modules, kzoo.backend.name()))
     for name, module in modules.items():
         with hub.route(module.TITLE, f"/{PAGES[name]}"):
+            gr.Navbar(main_page_name="kzoo")
             pages[name].render()
     return hub
 

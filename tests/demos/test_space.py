@@ -4,9 +4,11 @@ import json
 import os
 import subprocess
 import venv
+from pathlib import Path
 
 import pytest
 
+import kzoo
 from kzoo.cli import main
 
 from .conftest import free_port
@@ -35,7 +37,9 @@ def python(space, tmp_path_factory):
     version = json.loads(dict(line.split(": ", 1) for line in matter.splitlines())["sdk_version"])
     # As Hugging Face does it: requirements.txt alone, before any other file of the folder is there.
     command = [python, "-m", "pip", "install", "-q", "-r", space / "requirements.txt", f"gradio=={version}"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=1800)
+    # One try an index: where the one of PyTorch is out of reach, pip would wait for it at each package.
+    environment = {"PIP_RETRIES": "0", **os.environ}
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=1800, env=environment)
     assert done.returncode == 0, done.stderr[-3000:]
     return python
 
@@ -53,17 +57,22 @@ def test_the_space_starts_and_predicts(space, python, start_app, tmp_path_factor
     folder = tmp_path_factory.mktemp("running")
     port = free_port()
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("KERAS", "KZOO", "PYTHON"))}
-    # What a Space's machine sets, but for the address: this one listens to itself alone.
-    environment |= {"SPACE_ID": "someone/kzoo-cnn", "SYSTEM": "spaces", "HOME": str(folder)}
+    # As on a Space's machine, but for the address: this one listens to itself alone.
+    environment |= {"SPACE_ID": "someone/kzoo-cnn", "HOME": str(folder)}
     environment |= {"GRADIO_SERVER_NAME": "127.0.0.1", "GRADIO_SERVER_PORT": str(port)}
     app = start_app([str(python), "app.py"], port, folder, "space", cwd=space, environment=environment)
-    assert "torch" in app.output()
+    assert "on the backend torch" in app.output()
 
     from gradio_client import Client
 
     client = Client(app.url, verbose=False, download_files=str(folder))
-    print(client.view_api(return_format="str"))
+    answer, _ = client.predict(api_name="/classify")
+    assert "%" in answer
+    *_, code = client.predict(api_name="/explain")
+    assert 'kzoo.from_preset("cnn_mnist")' in code
+
+    source = str(Path(kzoo.__file__).parent)
     opened = {path for what, path in app.events() if what == "open"}
-    assert not {
-        path for path in opened if path.startswith(str(os.path.dirname(os.path.dirname(main.__code__.co_filename))))
-    }
+    assert str(space / "kzoo" / "presets" / "cnn_mnist" / "config.json") in opened
+    assert not {path for path in opened if path.startswith(source)}, "it stands on its own copy of kzoo"
+    assert {address for what, address in app.events() if what == "connect"} <= {"127.0.0.1", "localhost"}
