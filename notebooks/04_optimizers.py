@@ -306,7 +306,7 @@ FigureCanvasAgg(figure)  # draws without a window
 axes = figure.subplots()
 across, up = np.linspace(-1.6, 1.6, 161), np.linspace(-0.6, 1.6, 121)
 plane = np.stack(np.meshgrid(across, up), axis=-1)
-axes.contourf(across, up, np.log10(ravine(plane) + 1e-2), levels=14, cmap="Blues")
+axes.contourf(across, up, np.log10(ravine(plane) + 1e-2), levels=14, cmap="Greys", alpha=0.45)
 axes.plot(1, 1, "*", color=ORANGE, markeredgecolor=BLACK, markersize=18)
 lines = {}
 for name, (_, color, mark) in racers.items():
@@ -329,7 +329,7 @@ for icon, sign in {
     "fa-pause": "pause", "fa-play": "play", "fa-step-forward": "+1", "fa-fast-forward": "end", "fa-plus": "faster",
 }.items():  # fmt: skip
     player = player.replace(f'<i class="fa {icon}"></i>', sign)
-player = re.sub(r"<link[^>]*>", "", player)
+player = re.sub(r"<link[^>]*>", "", player).replace("width: 36px", "min-width: 36px")
 assert "https://" not in player
 print(f"{len(frames)} frames, {len(player) / 1e6:.1f} MB")
 HTML(player)
@@ -365,10 +365,11 @@ label(saddle_axes, x="step", y="|v|, distance from the ridge", title="On the sad
 figure
 
 # %% [markdown]
-# **Figure 4.** Left: the loss along the race of figure 3. Right: another landscape, a **saddle**, where the ball starts on
-# a ridge, a thousandth off its middle. The gradient to the side is tiny at first, and SGD and momentum wait for it to grow.
-# RMSprop and Adam divide by that same tiny size, and are off in a few steps. That is worth having: in landscapes of many
-# dimensions, points where the gradient vanishes are nearly always saddles, seldom bad minima (Dauphin et al. 2014).
+# **Figure 4.** Left: the loss along the race of figure 3. Right: another landscape, a **saddle**, where the ball starts
+# on a ridge, a thousandth off its middle. The gradient to the side is tiny at first, and SGD and momentum wait for it
+# to grow. RMSprop and Adam divide by that same tiny size, and are off in a few steps. That is worth having: in
+# landscapes of many dimensions, points where the gradient vanishes are nearly always saddles, seldom bad minima
+# (Dauphin et al. 2014).
 
 # %% [markdown]
 # ## What a condition number costs
