@@ -330,12 +330,12 @@ for icon, sign in {
 }.items():  # fmt: skip
     player = player.replace(f'<i class="fa {icon}"></i>', sign)
 player = re.sub(r"<link[^>]*>", "", player).replace("width: 36px", "min-width: 36px")
-assert "https://" not in player
+assert "://" not in player
 print(f"{len(frames)} frames, {len(player) / 1e6:.1f} MB")
 HTML(player)
 
 # %% [markdown]
-# **Figure 3 (animated).** Four optimizers in a curved ravine; dark is high, the star is the minimum. First they all fall
+# **Figure 3.** (Animated.) Four optimizers in a curved ravine; dark is high, the star is the minimum. First they all fall
 # to the valley's floor. There, plain SGD (disc) creeps. Momentum (square) gathers speed along the floor and swings a
 # little. RMSprop (triangle) walks at a steady pace; near the star it cannot settle, for dividing by a small gradient
 # keeps its steps large. Adam (diamond) is both steady and quick.
