@@ -234,7 +234,7 @@ figure
 #
 # A relu cannot saturate on the right. But suppose that a step of training was too large and threw a unit's bias far
 # below zero, so that its score is negative for *every* example. Then its output is always 0, its derivative is always
-# 0, no correction reaches it, and it will never come back: it is **dead**. Let us kill some on purpose, with a learning
+# 0, no correction reaches it, and it will not come back by itself: it is **dead**. Let us kill some on purpose, with a learning
 # rate a hundred times too large, and count for each unit on what share of the digits its score is positive.
 
 # %%

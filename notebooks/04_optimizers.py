@@ -147,8 +147,8 @@ figure
 #
 # It shrinks as long as this factor lies between $-1$ and $1$, which means $\eta < 2 / \lambda_i$. **The steepest direction
 # forbids all rates above $2/\lambda_{\max}$; the flattest direction then has to crawl.** How bad it is depends on the
-# ratio $\kappa = \lambda_{\max} / \lambda_{\min}$, the *condition number*. Near a minimum every smooth loss is such a
-# bowl, the $\lambda_i$ being its curvatures.
+# ratio $\kappa = \lambda_{\max} / \lambda_{\min}$, the *condition number*. Near a minimum
+# nearly every smooth loss is such a bowl, once the axes are turned to fit, and the $\lambda_i$ are its curvatures.
 
 # %%
 curvature = np.array([1.0, 20.0])  # condition number 20

@@ -10,6 +10,7 @@ what Jupyter opens. It holds no outputs, and the same source gives the same byte
 """
 
 import argparse
+import importlib.util
 import re
 import sys
 from pathlib import Path
@@ -70,6 +71,17 @@ def with_solutions(notebook, stem: str):
     return name_cells(notebook, stem)
 
 
+def source_of(path: Path) -> str:
+    """The percent script of an .ipynb file; outputs and what Jupyter noted about itself are left behind."""
+    import jupytext
+
+    notebook = jupytext.read(path)
+    notebook.metadata = {"jupytext": {"formats": "ipynb,py:percent"}, "kernelspec": KERNEL}
+    script = jupytext.writes(notebook, fmt="py:percent")
+    # The version of jupytext would change the header with every reader's machine.
+    return re.sub(r"^#     text_representation:\n(#       .*\n)+", "", script, flags=re.MULTILINE)
+
+
 def text(notebook) -> str:
     """The notebook as the text of an .ipynb file."""
     import nbformat
@@ -86,9 +98,7 @@ def main(arguments=None) -> int:
     options = parser.parse_args(arguments)
     if options.back and options.solutions:
         parser.error("--back and --solutions exclude each other: choose one")
-    try:
-        import jupytext
-    except ImportError:
+    if importlib.util.find_spec("jupytext") is None:
         print('This needs jupytext, which is not installed. Type:  pip install "kzoo[notebooks]"', file=sys.stderr)
         return 2
     found = chapters(".ipynb" if options.back else ".py", options.start)
@@ -97,16 +107,7 @@ def main(arguments=None) -> int:
         return 2
     for path in found:
         if options.back:
-            notebook = jupytext.read(path)
-            notebook.metadata = {"jupytext": {"formats": "ipynb,py:percent"}, "kernelspec": KERNEL}
-            target = path.with_suffix(".py")
-            # The version of jupytext would change the header with every reader's machine.
-            written = re.sub(
-                r"^#     text_representation:\n(#       .*\n)+",
-                "",
-                jupytext.writes(notebook, fmt="py:percent"),
-                flags=re.MULTILINE,
-            )
+            target, written = path.with_suffix(".py"), source_of(path)
         elif options.solutions:
             options.solutions.mkdir(parents=True, exist_ok=True)
             target = options.solutions / f"{path.stem}_solutions.ipynb"

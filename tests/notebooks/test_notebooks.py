@@ -60,6 +60,12 @@ def test_a_notebook_is_what_its_source_makes(source):
 
 
 @each_notebook
+def test_a_source_comes_back_from_its_notebook(path):
+    pytest.importorskip("jupytext")
+    assert build.source_of(path) == path.with_suffix(".py").read_text(encoding="utf-8")
+
+
+@each_notebook
 def test_a_notebook_holds_no_outputs(path):
     notebook = json.loads(path.read_text(encoding="utf-8"))
     for cell in notebook["cells"]:
