@@ -466,7 +466,7 @@ def build() -> gr.Blocks:
             listen(show_filter, state, [filter, row, column, tiles, summed, panel], **quick, **kit.PRIVATE)
         target.input(show_class, state, [where, panel], **quick, **kit.PRIVATE)
         examples.pick(choose_example, None, [drawing, note], **quick, **kit.PRIVATE)
-        picture.upload(upload, picture, [drawing, note], api_name="upload", show_progress="minimal")
+        picture.upload(upload, picture, [drawing, note], api_name="upload", show_progress="hidden")
 
         def restore(request: gr.Request):
             good = kit.restore(controls, request)
@@ -479,7 +479,8 @@ def build() -> gr.Blocks:
                 gr.Info("The link's value of 'drawing' is not allowed here and was left out.")
             return text or gr.skip(), "" if text else gr.skip(), *values
 
-        demo.load(restore, None, [drawing, note, *controls.values()], **kit.PRIVATE).then(
+        # Hidden: what shows progress covers its outputs, and nobody could draw yet.
+        demo.load(restore, None, [drawing, note, *controls.values()], show_progress="hidden", **kit.PRIVATE).then(
             explain, state, details, **quick, **kit.PRIVATE
         )
     # The gradients are compiled while the visitor looks at the answer.

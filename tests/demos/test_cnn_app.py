@@ -440,6 +440,7 @@ def test_a_phone_in_the_dark_draws_with_a_finger(served, page, screenshot):
 
     tab = page(served("cnn_app"), width=390, height=844, dark=True, touch=True)
     expect(answer(tab)).to_have_text("It says 3")
+    tab.locator("#pad canvas").scroll_into_view_if_needed()  # which waits until the page stands still
     box = tab.locator("#pad canvas").bounding_box()
     finger = tab.context.new_cdp_session(tab)
     (stroke,) = digits.EXAMPLES["7"]
