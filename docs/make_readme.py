@@ -15,7 +15,7 @@ def table() -> str:
     rows = ["| model | what it is | preset | test accuracy | parameters |", "| --- | --- | --- | --- | --- |"]
     for name in registry.list_models():
         first = f"`{name}` | {registry.model_info(name).summary}"
-        for preset in registry.list_presets(f"{name}_*") or [None]:
+        for preset in registry.list_presets(model=name) or [None]:
             if preset is None:
                 rows.append(f"| {first} | | | |")
                 continue

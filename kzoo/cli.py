@@ -52,7 +52,7 @@ def _list(argv) -> int:
     rows = [("model", "family", "recipes", "presets", "what it is")]
     for name in names:
         info = registry.model_info(name)
-        presets = ", ".join(registry.list_presets(f"{name}_*")) or "-"
+        presets = ", ".join(registry.list_presets(model=name)) or "-"
         rows.append((name, info.family, ", ".join(info.recipes), presets, info.summary))
     # Plain columns: they can be piped, and need no import.
     widths = [max(len(row[i]) for row in rows) for i in range(4)]
@@ -82,7 +82,7 @@ def _info(argv) -> int:
     for key, parameter in registry.model_arguments(name).items():
         print(f"  {key} = {parameter.default!r}")
     print(f"\nRecipes: {', '.join(info.recipes)}        kzoo train {name} --data NAME")
-    presets = registry.list_presets(f"{name}_*")
+    presets = registry.list_presets(model=name)
     print(f"Presets: {', '.join(presets) or 'none yet'}")
     print(f"Source:  {page.__file__}")
     return 0
@@ -108,11 +108,12 @@ def _publish(argv) -> int:
     parser = argparse.ArgumentParser(prog="kzoo publish", description="Turn a finished run into a preset folder.")
     parser.add_argument("run", help="a finished run folder")
     parser.add_argument("folder", help="the preset folder to write; its name is the preset's name")
+    parser.add_argument("--force", action="store_true", help="replace the preset that the folder holds")
     given = parser.parse_args(argv)
 
     from kzoo.training.publish import publish
 
-    metrics = publish(given.run, given.folder)
+    metrics = publish(given.run, given.folder, overwrite=given.force)
     print(f"Wrote {given.folder}: test accuracy {100 * metrics['test_accuracy']:.2f} % in half precision.")
     print(f"Load it with:  kzoo.from_preset({json.dumps(given.folder, ensure_ascii=False)})")
     return 0

@@ -7,6 +7,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from kzoo.errors import KzooError
+
 
 def keras_home() -> Path:
     """The folder of Keras's settings and caches: $KERAS_HOME, else ~/.keras."""
@@ -34,6 +36,62 @@ def replacing(path):
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def replacing_folder(path):
+    """Yields a new temporary folder beside `path`, and lets it take the place of `path` when the block ends well.
+
+    What stood in `path` stays whole until then, and is gone afterwards.
+    """
+    path = Path(path).resolve()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=".writing-", dir=path.parent))
+    before = temporary.with_name(f"{temporary.name}.before")
+    try:
+        yield temporary
+        os.chmod(temporary, 0o755)  # mkdtemp makes folders for the owner alone
+        if path.is_dir() and not any(path.iterdir()):
+            # Somebody's working directory, perhaps: filled rather than replaced.
+            for found in temporary.iterdir():
+                os.replace(found, path / found.name)
+            return
+        if path.exists():
+            os.replace(path, before)
+        try:
+            os.replace(temporary, path)
+        except OSError:
+            if before.exists():
+                os.replace(before, path)
+            raise
+        shutil.rmtree(before, ignore_errors=True)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def read_json(path, remedy: str, keys=()) -> dict:
+    """The object in a JSON file.
+
+    Args:
+        path: The file.
+        remedy: A sentence that says what to type where the file is no such object.
+        keys: What it must hold.
+
+    Raises:
+        KzooError: if the file is missing or damaged, or lacks a key; the message ends with the remedy.
+    """
+    try:
+        value = json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise KzooError(f"{path} cannot be read: {error.strerror}. {remedy}") from None
+    except ValueError as error:
+        raise KzooError(f"{path} is damaged, no valid JSON: {error}. {remedy}") from None
+    if not isinstance(value, dict):
+        raise KzooError(f"{path} is damaged: it holds no JSON object. {remedy}")
+    lacking = [key for key in keys if key not in value]
+    if lacking:
+        raise KzooError(f"{path} is damaged: it lacks {', '.join(lacking)}. {remedy}")
+    return value
 
 
 def write_text(path, text: str) -> None:

@@ -7,6 +7,7 @@ by one line here, one page in `kzoo/models/` and one in `kzoo/recipes/`.
 import fnmatch
 import importlib
 import inspect
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -162,10 +163,19 @@ def recipe_for(model: str, data: str | None = None):
     return recipes[nearest].override(data={"name": data})
 
 
-def list_presets(pattern: str = "*") -> list[str]:
-    """Names of the trained presets that ship with kzoo, such as `"cnn_mnist"`."""
-    found = (folder.parent.name for folder in _PRESETS.glob("*/config.json"))
-    return sorted(name for name in found if fnmatch.fnmatchcase(name, pattern))
+def list_presets(pattern: str = "*", *, model: str | None = None) -> list[str]:
+    """Names of the trained presets that ship with kzoo, such as `"cnn_mnist"`.
+
+    Args:
+        pattern: Shell-style wildcards.
+        model: Only presets of this model, by what they say themselves: names may begin alike.
+    """
+    return sorted(
+        file.parent.name
+        for file in _PRESETS.glob("*/config.json")
+        if fnmatch.fnmatchcase(file.parent.name, pattern)
+        and model in (None, json.loads(file.read_text(encoding="utf-8"))["model"])
+    )
 
 
 def preset_folder(name: str) -> Path:

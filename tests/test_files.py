@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from kzoo.files import copy, replacing, write_json, write_text
+from kzoo.files import copy, replacing, replacing_folder, write_json, write_text
 
 
 def test_a_file_appears_under_its_name_only_when_it_is_whole(tmp_path):
@@ -47,3 +47,32 @@ def test_a_copy_replaces_what_was_there(tmp_path):
     write_text(tmp_path / "last", "newer")
     assert (tmp_path / "best").read_text() == "new"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["best", "last"]
+
+
+def _names(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+def test_a_folder_is_replaced_as_a_whole_or_not_at_all(tmp_path):
+    for text in ("old", "new"):
+        with replacing_folder(tmp_path / "made" / "a") as temporary:
+            (temporary / text).write_text(text)
+    assert _names(tmp_path) == ["made", "made/a", "made/a/new"]
+
+    def fails():
+        with replacing_folder(tmp_path / "made" / "a") as temporary:
+            (temporary / "half").write_text("half")
+            raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        fails()
+    assert _names(tmp_path) == ["made", "made/a", "made/a/new"]
+
+
+def test_an_empty_folder_is_filled_and_stays_the_same_folder(tmp_path):
+    (tmp_path / "a").mkdir()
+    before = (tmp_path / "a").stat().st_ino
+    with replacing_folder(tmp_path / "a") as temporary:
+        (temporary / "file").write_text("")
+    assert _names(tmp_path) == ["a", "a/file"]
+    assert (tmp_path / "a").stat().st_ino == before

@@ -8,6 +8,8 @@ README.md           the model card
 """
 
 import json
+import shlex
+import zipfile
 from pathlib import Path
 
 import h5py
@@ -16,26 +18,52 @@ import numpy as np
 
 from kzoo import registry
 from kzoo.errors import KzooError, UnknownName
-from kzoo.files import replacing, write_json
+from kzoo.files import replacing, replacing_folder, write_json
+
+FILES = {"config.json", "model.weights.h5", "recipe.json", "metrics.json", "probe.json", "README.md"}
 
 
-def save(model, path, *, half: bool = True) -> None:
+def check_free(folder: Path, overwrite: bool, remedy: str) -> None:
+    """Refuses a folder that a new preset would destroy.
+
+    Raises:
+        KzooError: if it holds a preset and `overwrite` is off, or other files; the message ends with the remedy.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise KzooError(f"{folder} is a file; name a new folder, such as ./my_preset.")
+    found = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    if not found:
+        return
+    if other := sorted(found - FILES):
+        named = ", ".join(other[:5]) + (" ..." if len(other) > 5 else "")
+        raise KzooError(f"{folder} holds other files than a preset's: {named}. Name a new folder, such as ./my_preset.")
+    if not overwrite:
+        raise KzooError(f"{folder} already holds a preset, and nothing in it was touched. {remedy}")
+
+
+def save(model, path, *, half: bool = True, overwrite: bool = False) -> None:
     """Writes a model's configuration and weights as a preset folder.
 
     Args:
         model: A model of the zoo.
-        path: The folder; it is made where it is missing, and files of the same names are replaced.
+        path: The folder; it is made where it is missing.
         half: Whether to store weights as float16, a half of the size. The largest relative rounding is 2^-11;
             a weight too large for float16 raises.
+        overwrite: Whether to replace a preset that the folder holds, with its recipe, figures and card.
 
     Raises:
-        KzooError: if a weight does not fit into half precision, or the model's class is not in the registry.
+        KzooError: if the folder is not free, a weight does not fit into half precision, or the model's class is
+            not in the registry.
     """
     folder = Path(path)
-    names = [name for name in registry.list_models() if registry.model_info(name).load() is type(model)]
-    if not names:
-        raise KzooError(f"{type(model).__name__} is not in the registry; a preset keeps a registered model.")
-    folder.mkdir(parents=True, exist_ok=True)
+    _registered(model)
+    check_free(folder, overwrite, "To replace it, pass overwrite=True; or name another folder.")
+    with replacing_folder(folder) as temporary:
+        write(model, temporary, half=half)
+
+
+def write(model, folder: Path, *, half: bool = True) -> None:
+    """Writes config.json and the weights of a registered model into an existing folder."""
     with replacing(folder / "model.weights.h5") as temporary:
         temporary.unlink()
         # A copy was never compiled: the optimizer's moments would treble the file and mean nothing here.
@@ -44,7 +72,15 @@ def save(model, path, *, half: bool = True) -> None:
         copy.save_weights(temporary)
         if half:
             _halve(temporary)
-    write_json(folder / "config.json", {"model": names[0], "arguments": model.get_config()})
+    write_json(folder / "config.json", {"model": _registered(model), "arguments": model.get_config()})
+
+
+def _registered(model) -> str:
+    """The model's name in the registry."""
+    for name in registry.list_models():
+        if registry.model_info(name).load() is type(model):
+            return name
+    raise KzooError(f"{type(model).__name__} is not in the registry; a preset keeps a registered model.")
 
 
 def _halve(path: Path) -> None:
@@ -85,9 +121,13 @@ def from_preset(name):
     folder = Path(name)
     if str(name) in registry.list_presets() or (len(folder.parts) == 1 and not folder.exists()):
         folder = registry.preset_folder(str(name))
+    presets = f"Presets: {', '.join(registry.list_presets()) or 'none yet'}."
+    if not folder.exists():
+        raise UnknownName(f"There is no {folder}.{_runs()} {presets}")
+    if not folder.is_dir():
+        raise UnknownName(f"{folder} is neither a folder nor a .keras file.{_runs()} {presets}")
     if not (folder / "config.json").is_file():
-        presets = ", ".join(registry.list_presets())
-        raise UnknownName(f"No preset in {folder}: it holds no config.json. Presets: {presets or 'none yet'}.")
+        raise UnknownName(f"No preset in {folder}: it holds no config.json. {presets}")
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         cls = registry.model_info(config["model"]).load()
@@ -96,6 +136,12 @@ def from_preset(name):
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise KzooError(f"The preset in {folder} is damaged or of another version: {error}") from error
     return model
+
+
+def _runs() -> str:
+    """The runs of the working directory, for a message."""
+    runs = sorted(str(found.parent) for found in Path("runs").glob("*/recipe.json"))
+    return f" Runs here: {', '.join(runs[:20])}{' ...' if len(runs) > 20 else ''}." if runs else ""
 
 
 def load_model(path):
@@ -111,13 +157,30 @@ def load_model(path):
         found = found / "best.keras"
     if found.suffix == ".keras":
         if not found.is_file():
-            raise KzooError(f"No file {found}. A run folder holds best.keras once its first epoch is done.")
+            raise KzooError(f"No file {found}. A run folder holds best.keras once its first epoch is done.{_runs()}")
+        if not zipfile.is_zipfile(found):
+            raise KzooError(f"{found} is damaged: no whole .keras file, which is a zip archive. {_remedy(found)}")
         for name in registry.list_models():  # Keras finds registered classes only once they are imported
             registry.model_info(name).load()
         try:
             return keras.saving.load_model(found, safe_mode=True)
         except (OSError, ValueError, TypeError, KeyError) as error:
-            raise KzooError(f"{found} is damaged, or no model of kzoo: {error}") from error
+            why = str(error).partition("\n")[0][:200]
+            raise KzooError(f"{found} is damaged, or no model of kzoo: {why} {_remedy(found)}") from error
     if found.is_dir() and (found / "recipe.json").is_file() and not (found / "config.json").is_file():
-        raise KzooError(f"The run in {found} has not finished an epoch; type:  kzoo train --resume {found}")
+        if (found / "last.keras").is_file():
+            raise KzooError(f"{found / 'best.keras'} is missing. {_remedy(found / 'best.keras')}")
+        command = f"kzoo train --resume {shlex.quote(str(found))}"
+        raise KzooError(f"The run in {found} has not finished an epoch; type:  {command}")
     return from_preset(path)
+
+
+def _remedy(damaged: Path) -> str:
+    """What to type where a run's checkpoint cannot be read."""
+    folder = damaged.parent
+    last = folder / "last.keras"
+    if damaged.name == "best.keras" and zipfile.is_zipfile(last):
+        return f"The weights of the last epoch are whole:  kzoo evaluate {shlex.quote(str(last))}"
+    if (folder / "recipe.json").is_file():
+        return f"To train it again, type:  kzoo train --config {shlex.quote(str(folder / 'recipe.json'))}"
+    return "Copy the file anew from where it came from."

@@ -7,6 +7,8 @@ archive, so that weights and state are always of the same epoch; Keras ignores t
 
 import json
 import math
+import shlex
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -57,7 +59,8 @@ def read_state(path) -> dict:
         with zipfile.ZipFile(path) as archive:
             return json.loads(archive.read(_MEMBER))
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise KzooError(f"The checkpoint {path} is damaged: {error}") from error
+        again = f"kzoo train --config {shlex.quote(str(Path(path).parent / 'recipe.json'))}"
+        raise KzooError(f"The checkpoint {path} is damaged: {error}. To train it again, type:\n    {again}") from error
 
 
 def load_into(path, model) -> dict:
@@ -69,14 +72,22 @@ def load_into(path, model) -> dict:
     state = read_state(path)
     try:
         model.optimizer.build(model.trainable_variables)
-        model.load_weights(Path(path))
+        with warnings.catch_warnings():
+            # Keras goes on with what does not fit left as it was; here that is another model's checkpoint.
+            warnings.filterwarnings("error", message="Skipping", category=UserWarning)
+            model.load_weights(Path(path))
         seeds = _seed_states(model)
         if len(seeds) != len(state["seeds"]):
             raise ValueError(f"{len(state['seeds'])} seed generators saved, {len(seeds)} in the model")
         for variable, value in zip(seeds, state.pop("seeds"), strict=True):
             variable.assign(value)
-    except (OSError, KeyError, ValueError) as error:
-        raise KzooError(f"The checkpoint {path} is damaged or of another model: {error}") from error
+    except (OSError, KeyError, ValueError, UserWarning) as error:
+        why = str(error).strip().partition("\n")[0].partition(". ")[0][:200]
+        raise KzooError(
+            f"The checkpoint {path} is damaged, or recipe.json beside it was changed to another model: {why}\n"
+            "Put the recipe of the run back; or train the changed one from the start:\n"
+            f"    kzoo train --config {shlex.quote(str(Path(path).parent / 'recipe.json'))}"
+        ) from error
     return state
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from kzoo import registry
-from kzoo.errors import KzooError
+from kzoo.errors import KzooError, RecipeError
 from kzoo.models.preset import load_model
 from kzoo.recipe import DataSpec, ModelSpec, Recipe
 from kzoo.training.evaluation import evaluate, load_for
@@ -16,7 +16,21 @@ def recipe_of(path) -> Recipe | None:
         found = registry.preset_folder(str(path))
     folder = found.parent if found.suffix == ".keras" else found
     file = folder / "recipe.json"
-    return Recipe.from_json(file.read_text(encoding="utf-8")) if file.is_file() else None
+    return read_recipe(file) if file.is_file() else None
+
+
+def read_recipe(file: Path) -> Recipe:
+    """The recipe in a file.
+
+    Raises:
+        RecipeError: if it is damaged; the message names the file and the key.
+    """
+    try:
+        return Recipe.from_json(file.read_text(encoding="utf-8"))
+    except RecipeError as error:
+        raise RecipeError(
+            f"{file}: {error}\nIt was changed after the run; mend that, or take it from a copy of the run."
+        ) from None
 
 
 def measure(path, data_name: str | None = None) -> dict:

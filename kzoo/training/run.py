@@ -18,6 +18,7 @@ import io
 import json
 import math
 import random
+import shlex
 import sys
 import threading
 import time
@@ -29,7 +30,7 @@ import keras
 from kzoo import backend, plots, registry
 from kzoo.data import Dataset, standard_stats
 from kzoo.errors import KzooError, RecipeError
-from kzoo.files import copy, write_json, write_text
+from kzoo.files import copy, read_json, write_json, write_text
 from kzoo.recipe import Recipe
 from kzoo.training import checkpoints, environment
 from kzoo.training.batches import Batches, FollowEpoch
@@ -332,12 +333,14 @@ def _augmentation(recipe: Recipe, data: Dataset) -> dict:
 def _new_folder(recipe: Recipe, out) -> Path:
     if out is not None:
         folder = Path(out)
-        taken = folder.is_dir() and any(not found.name.startswith(".writing-") for found in folder.iterdir())
-        if taken or (folder.exists() and not folder.is_dir()):
-            raise RecipeError(
-                f"--out: {folder} exists and is not empty. To continue the run in it, type:\n"
-                f"    kzoo train --resume {folder}\nor name another folder."
-            )
+        if folder.exists() and not folder.is_dir():
+            raise RecipeError(f"--out: {folder} is a file; name a folder that does not exist yet, such as runs/mine.")
+        if folder.is_dir() and any(not found.name.startswith(".writing-") for found in folder.iterdir()):
+            here = f"--out: {folder} exists and is not empty."
+            if not (folder / "recipe.json").is_file():
+                raise RecipeError(f"{here} Name a folder that does not exist yet, such as runs/mine.")
+            command = f"kzoo train --resume {shlex.quote(str(folder))}"
+            raise RecipeError(f"{here} To continue the run in it, type:\n    {command}\nor name another folder.")
         folder.mkdir(parents=True, exist_ok=True)
         return folder
     number = 1
@@ -364,4 +367,6 @@ def _open_run(path) -> tuple[Path, Recipe]:
 def _finished(folder: Path) -> RunResult:
     from kzoo.models.preset import load_model
 
-    return RunResult(folder, json.loads((folder / "metrics.json").read_text()), load_model(folder))
+    remedy = "Delete it and give the same command again: the run then measures its weights anew."
+    metrics = read_json(folder / "metrics.json", remedy, ("test_accuracy", "test_loss", "best_epoch", "epochs"))
+    return RunResult(folder, metrics, load_model(folder))

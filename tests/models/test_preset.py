@@ -58,6 +58,37 @@ def test_a_damaged_preset_is_refused(tmp_path):
         kzoo.from_preset(str(tmp_path))
 
 
+def test_a_saved_preset_is_replaced_only_on_request(tmp_path):
+    model, other = kzoo.create_model("mlp:mu"), kzoo.create_model("mlp:mu", hidden_dims=[3])
+    model.save_to_preset(tmp_path / "mine")
+    with pytest.raises(KzooError, match="overwrite=True"):
+        other.save_to_preset(tmp_path / "mine")
+    assert kzoo.from_preset(str(tmp_path / "mine")).count_params() == model.count_params()
+    other.save_to_preset(tmp_path / "mine", overwrite=True)
+    assert kzoo.from_preset(str(tmp_path / "mine")).count_params() == other.count_params()
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+def test_the_presets_of_a_model_are_those_that_name_it_and_not_those_that_begin_alike(tmp_path, monkeypatch):
+    monkeypatch.setattr(registry, "_PRESETS", tmp_path)
+    for name, model in (("vae_mnist", "vae"), ("vae_x_mnist", "vae_x")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.json").write_text(json.dumps({"model": model}))
+    assert kzoo.list_presets(model="vae") == ["vae_mnist"]
+    assert kzoo.list_presets(model="vae_x") == ["vae_x_mnist"]
+    assert kzoo.list_presets("vae_*") == ["vae_mnist", "vae_x_mnist"]
+
+
+def test_a_path_without_a_model_is_told_so(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs" / "mine").mkdir(parents=True)
+    (tmp_path / "runs" / "mine" / "recipe.json").write_text("{}")
+    with pytest.raises(UnknownName, match=r"There is no runs/nope\. Runs here: runs/mine\."):
+        kzoo.load_model("runs/nope")
+    with pytest.raises(UnknownName, match="neither a folder nor"):
+        kzoo.load_model("runs/mine/recipe.json")
+
+
 def test_a_weight_beyond_half_precision_is_refused_and_whole_precision_takes_it(tmp_path):
     model = kzoo.create_model("mlp:mu")
     model.trainable_variables[0].assign(np.full(model.trainable_variables[0].shape, 1e6))
