@@ -342,10 +342,16 @@ def curves(epochs, train, test, *, name: str, unit: str = "", label: str) -> str
         f'<line class="frame" x1="{left:g}" y1="{base:g}" x2="{width - right:g}" y2="{base:g}"/>',
         f'<line class="frame" x1="{left:g}" y1="8" x2="{left:g}" y2="{base:g}"/>',
         f'<text class="quiet" x="{left - 6:g}" y="{base:g}" text-anchor="end">0</text>',
-        f'<text class="quiet" x="{left - 6:g}" y="20" text-anchor="end">{highest:.2g}</text>',
+        *(
+            [f'<text class="quiet" x="{left - 6:g}" y="20" text-anchor="end">{highest:.2g}</text>']
+            if len(epochs)
+            else []
+        ),
         f'<text class="quiet" x="{left:g}" y="{height - 8:g}">{name}{f" ({unit})" if unit else ""} by epoch</text>',
         f'<text class="quiet" x="{width - right:g}" y="{height - 8:g}" text-anchor="end">{last:.0f}</text>',
     ]
+    if not len(epochs):
+        parts.append(_empty((left + width - right) / 2, base / 2))
     places = []
     for style, title, color, values in series:
         spots = [
@@ -368,6 +374,11 @@ def curves(epochs, train, test, *, name: str, unit: str = "", label: str) -> str
     return "".join(parts)
 
 
+def _empty(x: float, y: float) -> str:
+    """What stands where nothing has been measured yet."""
+    return f'<text class="quiet" x="{x:g}" y="{y:g}" text-anchor="middle">Press Play to fill this chart.</text>'
+
+
 def bars(values, *, name: str, label: str) -> str:
     """A bar an epoch, from the first; whole numbers.
 
@@ -386,7 +397,9 @@ def bars(values, *, name: str, label: str) -> str:
         f'<text class="quiet" x="{left - 6:g}" y="{base:g}" text-anchor="end">0</text>',
         f'<text class="quiet" x="{left:g}" y="{height - 8:g}">{name} in each epoch</text>',
     ]
-    if len(values):
+    if not len(values):
+        parts.append(_empty((left + right) / 2, base / 2))
+    else:
         parts.append(f'<text class="quiet" x="{left - 6:g}" y="28" text-anchor="end">{highest}</text>')
     for i, value in enumerate(values):
         tall = max((base - 14) * value / highest, 1.5)

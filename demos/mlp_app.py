@@ -452,10 +452,10 @@ def frame(run: Run, seen: Look | None = None, note: str = "") -> tuple[str, str,
 
 
 def opening() -> Run:
-    """What a visitor sees first: a trained preset, or, where none ships, an untrained network."""
+    """What a visitor sees first: the first preset that knows its task; where there is none, an untrained network."""
     for name in PRESETS:
         run = from_preset(name)
-        if run is not None:
+        if run is not None and look(run).accuracy[1] > 0.9:
             return run
     return start(Settings())
 
@@ -556,8 +556,9 @@ def build() -> gr.Blocks:
                         label="A click into the plane places a",
                     )
                     with gr.Row():
-                        undo = gr.Button("Undo", size="sm", min_width=90)
-                        clear = gr.Button("Clear", size="sm", min_width=90)
+                        undo = gr.Button("Undo", size="sm", min_width=80)
+                        clear = gr.Button("Clear", size="sm", min_width=80)
+                        use = gr.Button("Use the points below", size="sm", min_width=150)
                     points = gr.Textbox(
                         now.points,
                         label="Points, one a line: x, y, class (x and y from -1 to 1, class 0 or 1)",
@@ -568,13 +569,13 @@ def build() -> gr.Blocks:
         with gr.Row():
             with gr.Column(min_width=280), gr.Group():
                 data = gr.Radio(list(DATA.items()), value=now.data, label="Data")
-                noise = gr.Slider(0, 0.5, now.noise, step=0.01, label="Noise (\u03c3, plane units)")
-                share = gr.Slider(10, 90, now.share, step=10, label="Share to learn from (%)")
+                noise = gr.Slider(0, 0.5, now.noise, step=0.01, label="Noise (\u03c3, plane units)", buttons=[])
+                share = gr.Slider(10, 90, now.share, step=10, label="Share to learn from (%)", buttons=[])
             with gr.Column(min_width=280), gr.Group():
-                depth = gr.Slider(0, 4, now.depth, step=1, label="Hidden layers")
-                width = gr.Slider(1, 32, now.width, step=1, label="Units in each layer")
+                depth = gr.Slider(0, 4, now.depth, step=1, label="Hidden layers", buttons=[])
+                width = gr.Slider(1, 32, now.width, step=1, label="Units in each layer", buttons=[])
                 activation = gr.Dropdown(ACTIVATIONS, value=now.activation, label="Activation")
-                dropout = gr.Slider(0, 0.5, now.dropout, step=0.05, label="Dropout (share of units)")
+                dropout = gr.Slider(0, 0.5, now.dropout, step=0.05, label="Dropout (share of units)", buttons=[])
             with gr.Column(min_width=280), gr.Group():
                 with gr.Row():
                     optimizer = gr.Dropdown(
@@ -584,7 +585,7 @@ def build() -> gr.Blocks:
                 with gr.Row():
                     decay = gr.Dropdown(DECAYS, value=now.decay, label="Weight decay (L2)", min_width=120)
                     batch = gr.Dropdown(BATCHES, value=now.batch, label="Batch size (points)", min_width=120)
-                speed = gr.Slider(1, 20, 3, step=1, label="Speed (epochs a picture)")
+                speed = gr.Slider(1, 20, 3, step=1, label="Speed (epochs a picture)", buttons=[])
                 seed = gr.Number(now.seed, label="Seed (0 to 9999)", precision=0, minimum=0, maximum=9999)
         panel = kit.code_panel(code(now, first.epoch, first.preset))
         epochs = gr.Number(0, visible="hidden", precision=0, minimum=0, maximum=MOST_EPOCHS, label="epochs")
@@ -691,6 +692,10 @@ def build() -> gr.Blocks:
             return *fresh(run, "own", *given[1:-1], text), text, "own"
 
         @kit.in_float32
+        def on_use(run, *given):
+            return *fresh(run, "own", *given[1:]), given[-1], "own"
+
+        @kit.in_float32
         def on_clear(run, *given):
             return *fresh(run, "own", *given[1:-1], ""), "", "own"
 
@@ -709,15 +714,15 @@ def build() -> gr.Blocks:
             """The state that the address asks for: its settings at once, its epochs before the eyes."""
             asked = kit.restore({**controls, "epochs": epochs}, request)
             if not asked:
-                yield [gr.skip()] * (len(outputs) + len(values))
+                yield [gr.skip()] * (len(outputs) + len(values) + 1)
                 return
             wanted = asked.pop("epochs", 0)
             settings = check([asked.get(key, getattr(Settings(), key)) for key in FIELDS])
             run = start(settings)
-            chosen = [getattr(settings, key) for key in FIELDS]
+            chosen = [*(getattr(settings, key) for key in FIELDS), gr.update(open=settings.data == "own")]
             yield *shown(run, "Press Play." if not wanted else "Learning \u2026"), *chosen
             end = time.monotonic() + PLAY_SECONDS
-            quiet = [gr.skip()] * len(values)
+            quiet = [gr.skip()] * len(chosen)
             while run.epoch < wanted and not run.stop and time.monotonic() < end and not trainable(run):
                 advance(run, min(wanted - run.epoch, 10))
                 yield gr.skip(), *frame(run, note="Learning \u2026"), gr.skip(), run.epoch, *quiet
@@ -731,14 +736,15 @@ def build() -> gr.Blocks:
         reset.click(on_change, [state, *values], outputs, api_name="mlp_reset", **quiet)
         gr.on(
             [noise.input, share.input, seed.input, depth.input, width.input, activation.input, dropout.input,
-             optimizer.input, rate.input, decay.input, batch.input, points.input],
+             optimizer.input, rate.input, decay.input, batch.input],
             on_change, [state, *values], outputs, api_name="mlp_change", **live,
         )  # fmt: skip
         data.input(on_data, [state, *values], [*outputs, noise, own], api_name="mlp_data", **live)
         surface.click(on_place, [state, kind, *values], [*outputs, points], api_name="mlp_place", **quiet)
         undo.click(on_undo, [state, *values], [*outputs, points, data], api_name="mlp_undo", **quiet)
+        use.click(on_use, [state, *values], [*outputs, points, data], api_name="mlp_use", **quiet)
         clear.click(on_clear, [state, *values], [*outputs, points, data], api_name="mlp_clear", **quiet)
-        demo.load(on_load, None, [*outputs, *values], api_name="mlp_load", **kit.TRAIN, **quiet)
+        demo.load(on_load, None, [*outputs, *values, own], api_name="mlp_load", **kit.TRAIN, **quiet)
 
         with gr.Row():
             for name in shipped:

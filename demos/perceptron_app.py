@@ -529,8 +529,9 @@ def build() -> gr.Blocks:
                         label="A click into the plane places a",
                     )
                     with gr.Row():
-                        undo = gr.Button("Undo", size="sm", min_width=90)
-                        clear = gr.Button("Clear", size="sm", min_width=90)
+                        undo = gr.Button("Undo", size="sm", min_width=80)
+                        clear = gr.Button("Clear", size="sm", min_width=80)
+                        use = gr.Button("Use the points below", size="sm", min_width=150)
                     points = gr.Textbox(
                         now.points,
                         label="Points, one a line: x, y, class (x and y from -1 to 1, class 0 or 1)",
@@ -546,11 +547,13 @@ def build() -> gr.Blocks:
                     data = gr.Radio(list(DATA.items()), value=now.data, label="Data")
                     with gr.Row():
                         noise = gr.Slider(
-                            0, 0.6, now.noise, step=0.01, label="Noise (\u03c3, plane units)", min_width=200
+                            0, 0.6, now.noise, step=0.01, label="Noise (\u03c3, plane units)", buttons=[], min_width=200
                         )
-                        samples = gr.Slider(20, 200, now.samples, step=20, label="Points (how many)", min_width=200)
+                        samples = gr.Slider(
+                            20, 200, now.samples, step=20, label="Points (how many)", buttons=[], min_width=200
+                        )
                     with gr.Row():
-                        speed = gr.Slider(1, 50, 5, step=1, label="Speed (points a picture)", min_width=200)
+                        speed = gr.Slider(1, 50, 5, step=1, label="Speed (points a picture)", buttons=[], min_width=200)
                         seed = gr.Number(
                             now.seed, label="Seed (0 to 9999)", precision=0, minimum=0, maximum=9999, min_width=200
                         )
@@ -656,6 +659,10 @@ def build() -> gr.Blocks:
             return *fresh(run, "own", *given[1:-1], text), text, "own"
 
         @kit.in_float32
+        def on_use(run, *given):
+            return *fresh(run, "own", *given[1:]), given[-1], "own"
+
+        @kit.in_float32
         def on_clear(run, *given):
             return *fresh(run, "own", *given[1:-1], ""), "", "own"
 
@@ -673,12 +680,13 @@ def build() -> gr.Blocks:
             """The state that the address asks for: its settings at once, its steps before the eyes."""
             asked = kit.restore({**controls, "steps": steps}, request)
             if not asked:
-                yield [gr.skip()] * (len(outputs) + len(values))
+                yield [gr.skip()] * (len(outputs) + len(values) + 1)
                 return
             wanted = asked.pop("steps", 0)
             settings = check([asked.get(key, getattr(Settings(), key)) for key in FIELDS])
             run = start(settings)
-            chosen, quiet = [getattr(settings, key) for key in FIELDS], [gr.skip()] * len(values)
+            chosen = [*(getattr(settings, key) for key in FIELDS), gr.update(open=settings.data == "own")]
+            quiet = [gr.skip()] * len(chosen)
             yield *shown(run, "Learning \u2026" if wanted else "Press Play or Step."), *chosen
             end = time.monotonic() + PLAY_SECONDS
             while run.steps < wanted and not run.stop and time.monotonic() < end and not trainable(run):
@@ -695,7 +703,7 @@ def build() -> gr.Blocks:
         step.click(on_step, [state, *values], outputs, api_name="perceptron_step", **quiet)
         reset.click(on_change, [state, *values], outputs, api_name="perceptron_reset", **quiet)
         gr.on(
-            [noise.input, samples.input, seed.input, points.input],
+            [noise.input, samples.input, seed.input],
             on_change,
             [state, *values],
             outputs,
@@ -705,8 +713,9 @@ def build() -> gr.Blocks:
         data.input(on_data, [state, *values], [*outputs, noise, own], api_name="perceptron_data", **live)
         surface.click(on_place, [state, kind, *values], [*outputs, points], api_name="perceptron_place", **quiet)
         undo.click(on_undo, [state, *values], [*outputs, points, data], api_name="perceptron_undo", **quiet)
+        use.click(on_use, [state, *values], [*outputs, points, data], api_name="perceptron_use", **quiet)
         clear.click(on_clear, [state, *values], [*outputs, points, data], api_name="perceptron_clear", **quiet)
-        demo.load(on_load, None, [*outputs, *values], api_name="perceptron_load", **kit.TRAIN, **quiet)
+        demo.load(on_load, None, [*outputs, *values, own], api_name="perceptron_load", **kit.TRAIN, **quiet)
 
         with gr.Row():
             for name in shipped:

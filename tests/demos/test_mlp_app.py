@@ -175,31 +175,36 @@ def number(tab, name):
     return float(found[1])
 
 
+def told(tab, note):
+    """Waits until the status line ends with `note`."""
+    tab.locator(".kz-status em", has_text=note).wait_for(timeout=60_000)
+
+
 def test_the_page_learns_pauses_steps_and_starts_anew(served, page, screenshot):
     tab = page(served("mlp_app"))
     tab.locator("#mlp-network svg").wait_for()
     screenshot("mlp_open")
-    tab.get_by_label("two moons").check()
-    tab.get_by_text("Press Play.").wait_for()
+    tab.get_by_label("XOR").check()
+    told(tab, "Press Play.")
     assert number(tab, "epoch") == 0
     tab.get_by_role("button", name="Play").click()
-    # 200 points, 13 steps an epoch: the moons are parted well before the hundredth.
+    # 200 points, 12 steps an epoch: the four clouds are told apart within a few epochs.
     tab.wait_for_function("parseFloat(document.querySelector('.kz-status b').innerText) >= 40", timeout=60_000)
     screenshot("mlp_playing")
     tab.get_by_role("button", name="Pause").click()
-    tab.get_by_text("Paused.").wait_for()
+    told(tab, "Paused.")
     stopped = number(tab, "epoch")
     assert number(tab, "test points right") > 85
     tab.get_by_role("button", name="Step").click()
-    tab.get_by_text("One epoch more.").wait_for()
+    told(tab, "One epoch more.")
     assert number(tab, "epoch") == stopped + 1
     tab.get_by_text("Show the code").click()
     assert "kzoo.create_model" in tab.locator(".cm-content").inner_text()
     with tab.expect_download() as download:
         tab.get_by_role("button", name="Download the model").click()
     assert download.value.suggested_filename == "mlp.keras"
-    tab.get_by_role("button", name="Reset").click()
-    tab.get_by_text("Press Play.").wait_for()
+    tab.get_by_role("button", name="Reset", exact=True).click()
+    told(tab, "Press Play.")
     assert number(tab, "epoch") == 0
 
 
@@ -212,6 +217,7 @@ def test_a_click_places_a_point_and_a_link_brings_it_back(served, page, screensh
     before = box.input_value()
     area = tab.locator("#mlp-plane .clickable .area")
     area.wait_for()
+    area.scroll_into_view_if_needed()
     place = area.bounding_box()
     tab.mouse.click(place["x"] + 0.75 * place["width"], place["y"] + 0.1 * place["height"])
     tab.wait_for_function(
@@ -224,13 +230,13 @@ def test_a_click_places_a_point_and_a_link_brings_it_back(served, page, screensh
     assert kind == 1
     for _ in range(2):
         tab.get_by_role("button", name="Step").click()
-        tab.get_by_text("One epoch more.").wait_for()
+        told(tab, "One epoch more.")
         tab.wait_for_timeout(300)
     tab.get_by_role("button", name="Copy link").click()
     tab.wait_for_function("document.querySelector('.kz-link-box textarea, .kz-link-box input').value.includes('own')")
     link = tab.locator(".kz-link-box textarea, .kz-link-box input").input_value()
     other = page(link, width=390, dark=True)
-    other.get_by_text("Restored from the link.").wait_for()
+    told(other, "Restored from the link.")
     assert other.get_by_label("Points, one a line").input_value() == box.input_value()
     assert number(other, "epoch") == number(tab, "epoch")
     assert other.locator("#mlp-curves text").all_inner_texts() == tab.locator("#mlp-curves text").all_inner_texts()
@@ -242,7 +248,7 @@ def test_a_bad_link_is_said_to_be_one_and_does_no_harm(served, page):
     tab = page(served("mlp_app") + "/?depth=99&noise=abc&width=5")
     tab.get_by_text("'depth' is not allowed").wait_for()
     tab.get_by_text("'noise' is not allowed").wait_for()
-    tab.get_by_text("Press Play.").wait_for()
+    told(tab, "Press Play.")
     assert tab.get_by_label("number input for Units in each layer").input_value() == "5"
 
 
@@ -251,10 +257,12 @@ def test_the_main_path_works_by_keyboard_alone(served, page):
     tab.locator("#mlp-network svg").wait_for()
     tab.get_by_role("button", name="Step").focus()
     tab.keyboard.press("Enter")
-    tab.get_by_text("One epoch more.").wait_for()
+    told(tab, "One epoch more.")
     tab.get_by_label("own points").focus()
     tab.keyboard.press("Space")
     box = tab.get_by_label("Points, one a line")
     box.wait_for()
     box.fill("0, 0, 1\n0.5, 0.5, 0")
+    tab.get_by_role("button", name="Use the points").focus()
+    tab.keyboard.press("Enter")
     tab.wait_for_function("document.querySelectorAll('#mlp-plane .c0, #mlp-plane .c1').length === 2")
