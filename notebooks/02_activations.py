@@ -148,7 +148,7 @@ activations = {  # name: (function, derivative)
 
 # %%
 grid = np.linspace(-4.95, 4.95, 100)  # no point is 0, where relu has no derivative
-z = keras.Variable(grid)
+z = keras.Variable(grid, dtype="float32")
 
 for name, (function, derivative) in activations.items():
     if name == "step":
@@ -309,7 +309,7 @@ scores = np.array([2.0, 1.0, 0.5, -1.0])
 p = softmax(scores)
 ours = np.diag(p) - np.outer(p, p)  # p_i (delta_ij - p_j), (k, k)
 
-z = keras.Variable(scores)
+z = keras.Variable(scores, dtype="float32")
 rows = [kzoo.backend.value_and_grad(lambda i=i: ops.softmax(z)[i], [z])[1][0] for i in range(4)]
 theirs = np.stack([ops.convert_to_numpy(row) for row in rows])
 np.testing.assert_allclose(theirs, ours, rtol=1e-5, atol=1e-7)

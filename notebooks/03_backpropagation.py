@@ -211,7 +211,7 @@ def numeric_gradients(loss_of, weights, h=1e-5):
 
 numeric = numeric_gradients(lambda: forward(x, y, *weights)[0], weights)
 
-variables = [keras.Variable(weight) for weight in weights]  # float32
+variables = [keras.Variable(weight, dtype="float32") for weight in weights]
 inputs, target = (ops.convert_to_tensor(part, dtype="float32") for part in (x, y))
 
 
@@ -528,7 +528,7 @@ figure
 # $\mathrm{d}L/\mathrm{d}x = \tanh x + x\,(1 - \tanh^2 x)$.
 #
 # ```python
-# variable = keras.Variable(0.7)
+# variable = keras.Variable(0.7, dtype="float32")
 # _, (gradient,) = kzoo.backend.value_and_grad(lambda: variable * ops.tanh(variable), [variable])
 # by_hand = np.tanh(0.7) + 0.7 * (1 - np.tanh(0.7) ** 2)
 # np.testing.assert_allclose(ops.convert_to_numpy(gradient), by_hand, rtol=1e-6)

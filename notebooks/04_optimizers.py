@@ -274,7 +274,7 @@ pairs = {
     "Adam": (Adam(0.15), keras.optimizers.Adam(0.15)),
 }
 for name, (ours, theirs) in pairs.items():
-    w = keras.Variable(START)
+    w = keras.Variable(START, dtype="float32")
     theirs.build([w])
     path = run(ours, ravine_gradient, START, steps=10 if FAST else 40)
     for expected in path[1:]:
@@ -517,7 +517,7 @@ figure
 # first = Adam(0.01).step(np.zeros(3), gradient)
 # np.testing.assert_allclose(first, -0.01, rtol=0.01)
 # optimizer = keras.optimizers.Adam(0.01)
-# w = keras.Variable(np.zeros(3))
+# w = keras.Variable(np.zeros(3), dtype="float32")
 # optimizer.build([w])
 # optimizer.apply([ops.convert_to_tensor(gradient, dtype="float32")], [w])
 # np.testing.assert_allclose(ops.convert_to_numpy(w), first, rtol=1e-4)
@@ -540,7 +540,7 @@ figure
 #
 #
 # optimizer = keras.optimizers.SGD(0.004, momentum=0.9, nesterov=True)
-# w = keras.Variable(START)
+# w = keras.Variable(START, dtype="float32")
 # optimizer.build([w])
 # for expected in run(Nesterov(0.004, 0.9), ravine_gradient, START, 10)[1:]:
 #     gradient = ravine_gradient(ops.convert_to_numpy(w).astype("float64"))
