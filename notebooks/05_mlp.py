@@ -128,8 +128,9 @@ figure
 # %% [markdown]
 # ## Why one layer is not enough
 #
-# A template votes pixel by pixel. It cannot say "this stroke **or** that one, but not both", since every pixel's vote is
-# added, whatever the others say. The smallest example is *exclusive or*: chapter 1 shows that no line separates it.
+# A template votes pixel by pixel. It cannot say "this stroke **or** that one, but not both", since every pixel's vote
+# is added, whatever the others say. The smallest example is *exclusive or*: chapter 1 shows that no line separates
+# it.
 #
 # A hidden layer solves it by **moving the points first**. Two units suffice, here with weights set by hand:
 #
@@ -167,9 +168,9 @@ axes.legend(loc="upper left")
 figure
 
 # %% [markdown]
-# **Figure 2.** The four corners of exclusive or, before the hidden layer (left) and after it (right). Both corners with
-# answer 1 land on the same point, and the corner (1, 1) is carried away to the right. Now a straight line is enough. That
-# is all that hidden layers ever do: they move the data until a single layer can finish the job.
+# **Figure 2.** The four corners of exclusive or, before the hidden layer (left) and after it (right). Both corners
+# with answer 1 land on the same point, and the corner (1, 1) is carried away to the right. Now a straight line is
+# enough. That is all that hidden layers ever do: they move the data until a single layer can finish the job.
 
 # %% [markdown]
 # ## The MLP in NumPy
@@ -232,9 +233,9 @@ def sgd_step(layers, gradients, rate):
 # %% [markdown]
 # ## The same through kzoo
 #
-# `kzoo.create_model("mlp", hidden_dims=(32,))` is 64-32-10 with relu. We copy our weights into it and compare logits, loss
-# and gradients, then let both train and compare **every step**. Ours computes in float64 and Keras in float32, so they
-# agree to about seven digits, and a little less after many steps.
+# `kzoo.create_model("mlp", hidden_dims=(32,))` is 64-32-10 with relu. We copy our weights into it and compare logits,
+# loss and gradients, then let both train and compare **every step**. Ours computes in float64 and Keras in float32,
+# so they agree to about seven digits, and a little less after many steps.
 
 # %%
 layers = initial((64, 32, 10))
@@ -304,13 +305,13 @@ print(f"test accuracy {100 * test_accuracy(trained):.1f} %")
 plots.learning_curves(history, title="Our MLP 64-32-10 on digits")
 
 # %% [markdown]
-# **Figure 3.** Loss and accuracy by epoch, on the images it trains on (solid) and on those it does not (dashed). Most is
-# learned in the first few epochs. Later the training loss goes on falling while the validation loss hardly moves: the
-# network begins to learn these particular images rather than digits. Chapter 6 is about that gap.
+# **Figure 3.** Loss and accuracy by epoch, on the images it trains on (solid) and on those it does not (dashed). Most
+# is learned in the first few epochs. Later the training loss goes on falling while the validation loss hardly moves:
+# the network begins to learn these particular images rather than digits. Chapter 6 is about that gap.
 #
-# An honest look at the accuracy: the perceptron had about 96 % too, once it had seen all the images ten times. These digits
-# are clean and centred, and ten templates go a long way. What is left is what templates cannot do, and there every tenth
-# of a percent has to be earned: by hidden layers, and by the recipe further down.
+# An honest look at the accuracy: the perceptron had about 96 % too, once it had seen all the images ten times. These
+# digits are clean and centred, and ten templates go a long way. What is left is what templates cannot do, and there
+# every tenth of a percent has to be earned: by hidden layers, and by the recipe further down.
 
 # %%
 figure = new_figure(10, 3.1, "What the 20 strongest of the 32 hidden units look for")
@@ -324,17 +325,18 @@ for unit, axes in zip(strongest, figure.subplots(2, 10).flat, strict=True):
 figure
 
 # %% [markdown]
-# **Figure 4.** Incoming weights of hidden units, drawn as in figure 1 (orange: ink excites, purple: ink silences). The
-# titles name the classes that a unit speaks most for and most against. None of them is a digit. They are **parts**, such
-# as a stroke here with no ink beside it, and every part serves several classes. One layer owns ten templates; this one
-# builds its ten answers from 32 shared parts.
+# **Figure 4.** Incoming weights of hidden units, drawn as in figure 1 (orange: ink excites, purple: ink silences).
+# The titles name the classes that a unit speaks most for and most against. None of them is a digit. They are
+# **parts**, such as a stroke here with no ink beside it, and every part serves several classes. One layer owns ten
+# templates; this one builds its ten answers from 32 shared parts.
 
 # %% [markdown]
 # ## A full recipe, and what it gets wrong
 #
 # kzoo's recipe for this task adds batch normalisation, dropout, augmentation, Adam and a falling learning rate. In a
-# terminal it is `kzoo train mlp --data digits`; from Python it is one call that leaves a run folder. The recipe's keys are
-# the command line's flags: `override(model={"hidden_dims": [64]})` here is `--model.hidden_dims "[64]"` there.
+# terminal it is `kzoo train mlp --data digits`; from Python it is one call that leaves a run folder. The recipe's
+# keys are the command line's flags: `override(model={"hidden_dims": [64]})` here is `--model.hidden_dims "[64]"`
+# there.
 
 # %%
 recipe = kzoo.recipe_for("mlp", "digits")
@@ -358,15 +360,15 @@ hardest = np.argsort(-surprise)[:16]
 plots.predictions(data.x_test[hardest], y_test[hardest], probabilities[hardest], data.class_names)
 
 # %% [markdown]
-# **Figure 6.** The 16 test images with the highest loss, worst first. Look at them before blaming the network: at 8 x 8
-# pixels some are hard for people too. The worrying ones are those where it is *wrong and certain* (a high percentage under
-# a cross): it has no idea that it does not know.
+# **Figure 6.** The 16 test images with the highest loss, worst first. Look at them before blaming the network: at 8 x
+# 8 pixels some are hard for people too. The worrying ones are those where it is *wrong and certain* (a high
+# percentage under a cross): it has no idea that it does not know.
 
 # %% [markdown]
 # ## Width, depth and the shipped presets
 #
-# How many units does it take? We train our NumPy network, which is fast, at several widths and depths, each from several
-# seeds, since one seed would be an anecdote.
+# How many units does it take? We train our NumPy network, which is fast, at several widths and depths, each from
+# several seeds, since one seed would be an anecdote.
 
 # %%
 seeds = range(1 if FAST else 4)
@@ -399,11 +401,11 @@ label(right, x="hidden layers of 16 units (0: none)", y="test accuracy (% correc
 figure
 
 # %% [markdown]
-# **Figure 7.** Test accuracy by width (left) and by depth (right) after the same number of epochs; mind the two scales.
-# One or two hidden units are a bottleneck through which ten classes do not fit. From about 16 units on, more width brings
-# little on this small task. Depth brings even less: with none the accuracy is already near 94 %, with one or two layers a
-# little higher, and beyond that these narrow layers only make training harder. Depth pays when the task is built from
-# parts of parts, as images are (chapter 7).
+# **Figure 7.** Test accuracy by width (left) and by depth (right) after the same number of epochs; mind the two
+# scales. One or two hidden units are a bottleneck through which ten classes do not fit. From about 16 units on, more
+# width brings little on this small task. Depth brings even less: with none the accuracy is already near 94 %, with
+# one or two layers a little higher, and beyond that these narrow layers only make training harder. Depth pays when
+# the task is built from parts of parts, as images are (chapter 7).
 
 # %%
 for name in kzoo.list_presets("mlp_*"):
@@ -427,8 +429,8 @@ else:
 #
 # Three ways to a network that looks right and does not learn:
 #
-# 1. **Equal weights.** If all hidden units start the same, they get the same gradient and stay the same for ever: 32 units
-#    that count as one.
+# 1. **Equal weights.** If all hidden units start the same, they get the same gradient and stay the same for ever: 32
+#    units that count as one.
 # 2. **No activation.** $(x W_1) W_2 = x (W_1 W_2)$: layers without a bend between them collapse into one.
 # 3. **Too large a rate.** A step that is too long jumps across the valley and lands higher than it started.
 
@@ -453,22 +455,22 @@ with np.errstate(all="ignore"):  # the largest ones overflow, and that is the le
               f"test {100 * test_accuracy(broken):.1f} %")  # fmt: skip
 
 # %% [markdown]
-# Guessing costs $\log 10 \approx 2.30$ nats. A loss that stays at that number says "no better than guessing"; `nan` says
-# that the weights have overflowed. Learn to recognise both at a glance.
+# Guessing costs $\log 10 \approx 2.30$ nats. A loss that stays at that number says "no better than guessing"; `nan`
+# says that the weights have overflowed. Learn to recognise both at a glance.
 
 # %% [markdown]
 # ## Exercises
 
 # %% [markdown]
-# **Exercise 1.** Some pixels are black in every training image. What must the perceptron's weights at these pixels be, and
-# what has the MLP done with its own weights there? Check both.
+# **Exercise 1.** Some pixels are black in every training image. What must the perceptron's weights at these pixels
+# be, and what has the MLP done with its own weights there? Check both.
 #
 # <details>
 # <summary>Solution</summary>
 #
-# Every change of a weight is proportional to its input. An input that is always 0 changes nothing: the perceptron's weight
-# is still 0, and the MLP's still holds its random start. Such weights are harmless here, and dangerous where a test image
-# does have ink on that pixel.
+# Every change of a weight is proportional to its input. An input that is always 0 changes nothing: the perceptron's
+# weight is still 0, and the MLP's still holds its random start. Such weights are harmless here, and dangerous where a
+# test image does have ink on that pixel.
 #
 # ```python
 # black = (x_train == 0).all(axis=0)
@@ -482,8 +484,8 @@ with np.errstate(all="ignore"):  # the largest ones overflow, and that is the le
 # </details>
 
 # %% [markdown]
-# **Exercise 2.** Shuffle the hidden units of the trained network: permute the columns of $W_1$ and $b_1$, and the rows of
-# $W_2$ alike. What happens to its answers? How many such networks are there?
+# **Exercise 2.** Shuffle the hidden units of the trained network: permute the columns of $W_1$ and $b_1$, and the
+# rows of $W_2$ alike. What happens to its answers? How many such networks are there?
 #
 # <details>
 # <summary>Solution</summary>
@@ -501,8 +503,8 @@ with np.errstate(all="ignore"):  # the largest ones overflow, and that is the le
 # </details>
 
 # %% [markdown]
-# **Exercise 3.** Write down the number of weights of an MLP with widths $d_0, d_1, \dots, d_\ell$. Check the formula with
-# three models of the zoo, then find the widest single hidden layer for 8 x 8 digits with at most 1,000 weights.
+# **Exercise 3.** Write down the number of weights of an MLP with widths $d_0, d_1, \dots, d_\ell$. Check the formula
+# with three models of the zoo, then find the widest single hidden layer for 8 x 8 digits with at most 1,000 weights.
 #
 # <details>
 # <summary>Solution</summary>
@@ -523,15 +525,15 @@ with np.errstate(all="ignore"):  # the largest ones overflow, and that is the le
 # </details>
 
 # %% [markdown]
-# **Exercise 4.** Let the network refuse: it answers only where its highest probability is above a threshold. Print, for
-# some thresholds, the share of test images that it answers and its accuracy on those. Where would you set it for sorting
-# mail, and where for a game?
+# **Exercise 4.** Let the network refuse: it answers only where its highest probability is above a threshold. Print,
+# for some thresholds, the share of test images that it answers and its accuracy on those. Where would you set it for
+# sorting mail, and where for a game?
 #
 # <details>
 # <summary>Solution</summary>
 #
-# The more it may refuse, the fewer mistakes are left among its answers. The threshold is a matter of cost: a letter sent to
-# the wrong town costs more than one that a person has to read, and in a game a wrong guess costs nothing.
+# The more it may refuse, the fewer mistakes are left among its answers. The threshold is a matter of cost: a letter
+# sent to the wrong town costs more than one that a person has to read, and in a game a wrong guess costs nothing.
 #
 # ```python
 # p = np.exp(log_softmax(forward(x_test, trained)[-1]))
