@@ -325,15 +325,18 @@ def _attribution(settings, found):
 
 @kit.in_float32
 def explain(drawing: str, layer: str, filter: float, row: float, column: float, target: str):
-    """Everything beneath the answer, as markup: overview, maps, filters, one pixel's sum, attribution; and the code."""
+    """What is inside, as markup: overview, a layer's maps, filters, one pixel's sum; and the code."""
     settings = _settings(drawing, layer, filter, row, column, target)
     found = activations(_model(), settings.image)
-    return (
-        *_layers(settings, found),
-        *_filters(settings, found),
-        _attribution(settings, found),
-        _code(settings, found),
-    )
+    return *_layers(settings, found), *_filters(settings, found), _code(settings, found)
+
+
+@kit.in_float32
+def attribute(drawing: str, layer: str, filter: float, row: float, column: float, target: str):
+    """Where the network looks, as markup, and the code."""
+    settings = _settings(drawing, layer, filter, row, column, target)
+    found = activations(_model(), settings.image)
+    return _attribution(settings, found), _code(settings, found)
 
 
 @kit.in_float32
@@ -350,14 +353,6 @@ def show_filter(drawing, layer, filter, row, column, target, event: gr.EventData
     settings = _settings(drawing, layer, filter, row, column, target, event)
     found = activations(_model(), settings.image)
     return settings.filter, settings.row, settings.column, *_filters(settings, found), _code(settings, found)
-
-
-@kit.in_float32
-def show_class(drawing, layer, filter, row, column, target):
-    """The class that is to be explained."""
-    settings = _settings(drawing, layer, filter, row, column, target)
-    found = activations(_model(), settings.image)
-    return _attribution(settings, found), _code(settings, found)
 
 
 def choose_example(event: gr.EventData):
@@ -457,14 +452,16 @@ def build() -> gr.Blocks:
         state = [drawing, *controls.values()]
         quick = {"show_progress": "hidden", "trigger_mode": "always_last"}
         drawing.change(classify, drawing, [says, sees], api_name="classify", **quick)
-        details = [ways, all_maps, tiles, summed, where, panel]
-        drawing.settled(explain, state, details, api_name="explain", **quick)
+        inside = [ways, all_maps, tiles, summed, panel]
+        drawing.settled(explain, state, inside, api_name="explain", **quick)
+        # By itself: gradients take longer, and the rest need not wait for them.
+        drawing.settled(attribute, state, [where, panel], api_name="attribute", **quick)
         drawing.own(None, None, note, js="() => ''", **kit.PRIVATE)
         for listen in (layer.input, ways.pick):
             listen(show_layer, state, [layer, ways, all_maps, panel], **quick, **kit.PRIVATE)
         for listen in (filter.input, row.input, column.input, tiles.pick, summed.pick):
             listen(show_filter, state, [filter, row, column, tiles, summed, panel], **quick, **kit.PRIVATE)
-        target.input(show_class, state, [where, panel], **quick, **kit.PRIVATE)
+        target.input(attribute, state, [where, panel], **quick, **kit.PRIVATE)
         examples.pick(choose_example, None, [drawing, note], **quick, **kit.PRIVATE)
         picture.upload(upload, picture, [drawing, note], api_name="upload", show_progress="hidden")
 
@@ -480,11 +477,11 @@ def build() -> gr.Blocks:
             return text or gr.skip(), "" if text else gr.skip(), *values
 
         # Hidden: what shows progress covers its outputs, and nobody could draw yet.
-        demo.load(restore, None, [drawing, note, *controls.values()], show_progress="hidden", **kit.PRIVATE).then(
-            explain, state, details, **quick, **kit.PRIVATE
-        )
-    # The gradients are compiled while the visitor looks at the answer.
-    threading.Thread(target=kit.in_float32(_attribution), args=(first, found), daemon=True).start()
+        opened = demo.load(restore, None, [drawing, note, *controls.values()], show_progress="hidden", **kit.PRIVATE)
+        opened.then(explain, state, inside, **quick, **kit.PRIVATE)
+        opened.then(attribute, state, [where, panel], **quick, **kit.PRIVATE)
+    # The gradients are compiled while the visitor looks at the answer. No daemon: JAX aborts where one is cut off.
+    threading.Thread(target=kit.in_float32(_attribution), args=(first, found), daemon=False).start()
     return demo
 
 
