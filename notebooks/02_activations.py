@@ -77,20 +77,19 @@ np.testing.assert_allclose(linear.predict(x, verbose=0), x @ collapsed_w + colla
 print(f"{linear.count_params()} parameters in three layers compute what {collapsed_w.size + collapsed_b.size} would.")
 
 # %%
-figure = new_figure(10, 3.8)
-axes = figure.subplots()
-for activation, color, dash in (("linear", GREY, ":"), ("tanh", BLUE, "--"), ("relu", VERMILLION, "-")):
+figure = new_figure(12, 3.4)
+for axes, activation in zip(figure.subplots(1, 3), ("linear", "tanh", "relu"), strict=True):
     model = kzoo.create_model("mlp", input_shape=(1,), num_classes=2, hidden_dims=(16, 16), activation=activation)
     model.set_weights(weights)
-    axes.plot(x, model.predict(x, verbose=0)[:, 0], color=color, linestyle=dash, linewidth=2, label=activation)
-axes.legend(frameon=False, title="activation")
-label(axes, x="input x (no unit)", y="first output (no unit)", title="The same weights under three activations")
+    axes.plot(x, model.predict(x, verbose=0)[:, 0], color=BLUE, linewidth=2.5)
+    label(axes, x="input x (no unit)", title=activation)
+label(figure.axes[0], y="first output (no unit)")
 figure
 
 # %% [markdown]
-# **Figure 1.** One network, one set of weights, three activations. Without an activation (dotted) three layers are a
-# straight line. With relu (solid) the line has kinks, one for each unit that switches on or off; with tanh (dashed) it
-# bends smoothly. Training moves the bends to where the task needs them.
+# **Figure 1.** One network, one set of weights, three activations, each on its own scale. Without one (left) three layers are a straight line.
+# With tanh the line bends smoothly; with relu it has kinks, where a unit switches on or off. Training moves the bends to
+# where the task needs them.
 
 # %% [markdown]
 # ## Seven activations and their derivatives

@@ -469,7 +469,7 @@ with np.errstate(over="ignore", invalid="ignore"):  # some of these runs are mea
         _, color, mark = racers[name]
         axes.loglog(rates, shown, color=color, linestyle=dashes[name], marker=mark, label=name)
 axes.axhline(np.log(10), color=GREY, linewidth=0.8)
-axes.text(rates[0], 0.85 * np.log(10), "grey line: guessing, log 10", fontsize=9, va="top")
+axes.text(rates[0], 0.72 * np.log(10), "grey line: guessing, log 10", fontsize=9, va="top")
 axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
 label(axes, x="learning rate (log axis)", y="training loss, nats (cut off at 20)", title="Digits, a few epochs")
 figure
