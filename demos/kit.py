@@ -31,6 +31,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import gradio as gr
 import numpy as np
+from starlette.middleware import Middleware
 
 import kzoo
 from kzoo.errors import KzooError
@@ -175,6 +176,7 @@ def launch(build, title: str, arguments: list[str] | None = None) -> None:
         run_history=False,
         prevent_thread_lock=True,
         enable_monitoring=False,
+        app_kwargs={"middleware": [Middleware(LocalFilesOnly)]},
     )
     print(f"{title}: {address}   (to stop: Ctrl+C)", flush=True)
     try:
@@ -182,6 +184,67 @@ def launch(build, title: str, arguments: list[str] | None = None) -> None:
             time.sleep(3600)
     except KeyboardInterrupt:
         demo.close(verbose=False)
+
+
+class LocalFilesOnly:
+    """ASGI middleware: no request makes the server fetch an address, and none is larger than a page's own.
+
+    Gradio downloads a file that a client names by an http address, for any input of any event. A page of ours only ever
+    sends files that were uploaded to it.
+    """
+
+    LARGEST = 4_000_000  # bytes of an event's JSON; uploads have Gradio's own limit
+
+    def __init__(self, app):
+        self.app = app
+
+    async def __call__(self, scope, receive, send):
+        if scope["type"] != "http" or scope["method"] != "POST" or scope["path"].endswith("/gradio_api/upload"):
+            await self.app(scope, receive, send)
+            return
+        body, more = b"", True
+        while more and len(body) <= self.LARGEST:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return
+            body, more = body + message.get("body", b""), message.get("more_body", False)
+        if len(body) > self.LARGEST:
+            await self._refuse(send, 413, f"The request is larger than {self.LARGEST // 1_000_000} MB; send less.")
+            return
+        if _names_an_address(body):
+            await self._refuse(send, 400, "A file must be uploaded to this page; none is fetched from an address.")
+            return
+        waiting = [{"type": "http.request", "body": body, "more_body": False}]
+
+        async def again():
+            return waiting.pop() if waiting else await receive()
+
+        await self.app(scope, again, send)
+
+    @staticmethod
+    async def _refuse(send, status: int, message: str):
+        body = json.dumps({"detail": message}).encode()
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+
+def _names_an_address(body: bytes) -> bool:
+    """Whether a JSON body holds a file whose path is an address."""
+    try:
+        parts = [json.loads(body)]
+    except (ValueError, RecursionError):
+        return False  # Gradio refuses it by itself
+    while parts:
+        part = parts.pop()
+        if isinstance(part, dict):
+            path = part.get("path")
+            if isinstance(path, str) and "://" in path:
+                return True
+            parts.extend(part.values())
+        elif isinstance(part, list):
+            parts.extend(part)
+    return False
 
 
 def blocks(title: str) -> gr.Blocks:
