@@ -144,10 +144,10 @@ for size in (1, 2, 3, 5):
             x = pad_same(image, size, stride) if padding == "same" else image
             ours = conv_matrix(x, kernel, stride)
             zoo = kzoo.backend.conv2d(image[None], kernel, strides=stride, padding=padding)
-            plain = ops.conv(image[None], kernel, strides=stride, padding=padding)
+            keras_y = ops.conv(image[None], kernel, strides=stride, padding=padding)
             np.testing.assert_allclose(ours, conv_loops(x, kernel, stride), atol=1e-4)
             np.testing.assert_allclose(ours, numpy(zoo)[0], atol=1e-4)
-            np.testing.assert_allclose(ours, numpy(plain)[0], atol=1e-4)
+            np.testing.assert_allclose(ours, numpy(keras_y)[0], atol=1e-4)
             valid = tuple((n - size) // stride + 1 for n in (9, 8))
             same = tuple(-(-n // stride) for n in (9, 8))
             assert ours.shape[:2] == (same if padding == "same" else valid)
@@ -166,7 +166,7 @@ target = rng.normal(size=(7, 6, 4)).astype("float32")
 
 def squared_error():
     y = kzoo.backend.conv2d(image[None], ops.convert_to_tensor(kernel))
-    return 0.5 * ops.sum((y[0] - target) ** 2)
+    return 0.5 * ops.sum(ops.square(y[0] - ops.convert_to_tensor(target)))
 
 
 _, (theirs,) = kzoo.backend.value_and_grad(squared_error, [kernel])
@@ -208,7 +208,8 @@ print("2 x 2 max-pooling in one line of NumPy is kzoo's")
 # not zero, for some input. We ask the backend for that derivative, on many random images at once.
 
 # %%
-model = kzoo.create_model("cnn", input_shape=(28, 28, 1), filters=(8, 8), padding="same", batch_norm=False, dropout=0.0)
+plain = {"filters": (8, 8), "padding": "same", "batch_norm": False, "dropout": 0.0}
+model = kzoo.create_model("cnn", input_shape=(28, 28, 1), **plain)
 layers = [("conv_1_1", 3, 1), ("conv_1_2", 3, 1), ("pool_1", 2, 2), ("conv_2_1", 3, 1), ("conv_2_2", 3, 1)]
 noise = keras.Variable(rng.normal(size=(64, 28, 28, 1)).astype("float32"))
 
@@ -418,8 +419,8 @@ def fitted(name, x, seed, augmentation=None):
     """A small CNN or MLP after a few epochs of Adam on images x and the training labels."""
     keras.utils.set_random_seed(seed)
     arguments = {
-        "cnn": dict(filters=(16, 32), depth=1, hidden_dim=32, padding="same", dropout=0.0, batch_norm=False),
-        "mlp": dict(hidden_dims=(64,)),
+        "cnn": {**plain, "filters": (16, 32), "depth": 1, "hidden_dim": 32},
+        "mlp": {"hidden_dims": (64,)},
     }[name]
     model = kzoo.create_model(name, input_shape=(8, 8, 1), **arguments)
     batches = Batches(x, data.y_train[: len(x)], 32, seed, augmentation)
@@ -495,7 +496,8 @@ axes = figure.subplots()
 for name, model, shade, line, mark in contenders:
     scores = [accuracy(model, slid(data.x_test, by)) for by in shifts]
     axes.plot(shifts, scores, color=shade, linestyle=line, marker=mark, markersize=7, label=name)
-    print(f"{name:>28}: " + "  ".join(f"{by:+d}: {score:4.1f} %" for by, score in zip(shifts, scores, strict=True)))
+    words = [f"{by:+d}: {score:4.1f} %" for by, score in zip(shifts, scores, strict=True)]
+    print(f"{name:>28}: " + "  ".join(words))
 label(axes, x="test images moved to the right (pixels)", y="accuracy (% correct)")
 axes.grid(alpha=0.25)
 axes.legend()
