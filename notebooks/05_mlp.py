@@ -392,7 +392,7 @@ for axes, xs, found in ((left, widths, by_width), (right, depths, by_depth)):
     lowest, highest = [min(scores) for scores in found], [max(scores) for scores in found]
     axes.fill_between(xs, lowest, highest, color=BLUE, alpha=0.2, label=f"range of {len(seeds)} seeds")
     axes.grid(alpha=0.25)
-    axes.legend(loc="lower right")
+    axes.legend(loc="lower right" if axes is left else "upper right")
 left.set_xscale("log", base=2)
 left.set_xticks(widths, [str(width) for width in widths])
 label(left, x="units in one hidden layer", y="test accuracy (% correct)", title="width")
