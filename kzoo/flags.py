@@ -166,10 +166,11 @@ def _explain(message: str, parser) -> str:
     keys = _keys(parser)
     if message.startswith("argument --") and "expected one argument" in message:
         key = message.removeprefix("argument --").partition(":")[0]
-        hint = next((getattr(a, "_typehint", str) for a in parser._actions if a.dest == key), str)
-        default = parser.get_defaults().get(key)
-        example = "" if default is None else f", such as --{key} {shlex.quote(_as_argument(default))}"
-        return f"--{key}: no value follows it; expected {_kind(hint)[1]}{example}."
+        return f"--{key}: no value follows it; expected {_expected(key, parser)}."
+    if message.startswith('Parser key "') and "alue: " in message:
+        key = message.partition('"')[2].partition('"')[0]
+        got = message.rpartition("alue: ")[2].strip()  # "Got value: many", or for a choice of types "Given value: many"
+        return f"{key}: got {got if _is_json(got) else repr(got)}; expected {_expected(key, parser)}."
     wrong = None
     if "nrecognized arguments:" in message:
         wrong = message.partition("arguments:")[2].split()[0].lstrip("-").partition("=")[0]
@@ -184,6 +185,22 @@ def _explain(message: str, parser) -> str:
     section = wrong.rpartition(".")[0]
     allowed = [key for key in keys if key.rpartition(".")[0] == section] or keys
     return f"{wrong}: no such key.{did_you_mean(wrong, keys)}\nAllowed: {', '.join(allowed)}."
+
+
+def _expected(key: str, parser) -> str:
+    """What a key takes, in words, with its default as the example."""
+    hint = next((getattr(a, "_typehint", str) for a in parser._actions if a.dest == key), str)
+    default = parser.get_defaults().get(key)
+    example = "" if default is None else f", such as --{key} {shlex.quote(_as_argument(default))}"
+    return f"{_kind(hint)[1]}{example}"
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _as_argument(value) -> str:
