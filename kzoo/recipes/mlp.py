@@ -34,7 +34,8 @@ RECIPES = {
         batch_size=128,
     ),
     "spirals": Recipe(
-        model=ModelSpec("mlp", {"hidden_dims": [32, 32], "activation": "tanh"}),
+        # Units few enough to be drawn one by one. Tanh stays near its linear part here and ends at 68 %.
+        model=ModelSpec("mlp", {"hidden_dims": [8, 8, 8], "activation": "relu"}),
         data=DataSpec("spirals"),
         epochs=150,
         **_points,
