@@ -359,7 +359,7 @@ def choose_example(event: gr.EventData):
     """The drawing of the example that was clicked, and a note."""
     clicked = event._data.get("name") if isinstance(event._data, dict) else None
     name = kit.check_choice("Example", clicked, digits.EXAMPLES)
-    note = NOTE if name in CLASSES else f"This is {name}: a network that knows ten digits must name one of them."
+    note = NOTE if name in CLASSES else f"This is {name}. A network of ten digits names one all the same, however sure."
     return digits.example(name), kit.caption_html(note)
 
 

@@ -88,7 +88,7 @@ def answer_html(probabilities=None) -> str:
         elif share < 0.85:
             sure = f"Leaning: {CLASSES[values.index(second)]} comes next with {100 * second:.0f} %"
         else:
-            sure = "Sure"
+            sure = "Sure of itself"
         head = (
             f'<p class="says" role="status">It says <strong>{CLASSES[best]}</strong></p>'
             f'<p class="sure">{html.escape(sure)}</p>'
@@ -97,7 +97,7 @@ def answer_html(probabilities=None) -> str:
         f'<li class="{"best" if k == best else ""}" aria-label="{name}: {100 * value:.1f} percent">'
         f'<span class="name">{"▶ " if k == best else ""}{name}</span>'
         f'<span class="track"><span class="bar" style="width:{100 * value:.1f}%"></span></span>'
-        f'<span class="share">{100 * value:.1f} %</span></li>'
+        f'<span class="share">{"&ndash;" if best is None else f"{100 * value:.1f} %"}</span></li>'
         for k, (name, value) in enumerate(zip(CLASSES, values, strict=True))
     )
     return f'<div class="kz-answer">{head}<ol>{rows}</ol></div>'
@@ -169,16 +169,17 @@ ROLES = {
     "pool": "each map keeps the largest of every 2 x 2 pixels: half the size, less fussy about place",
     "flatten": "all maps laid end to end, one long list of numbers",
     "dense": "each unit weighs all the numbers before it",
+    "norm_dense": "each unit is shifted and scaled to about the same spread (batch normalisation)",
+    "relu_dense": "what was negative becomes 0; each unit that is left speaks for some of the classes",
     "logits": "one score a class: the largest wins, softmax makes probabilities of them",
 }
 
 
 def describe(layer: str, shape) -> str:
     """A sentence on what a layer does and the size of what comes out."""
-    role = ROLES[layer.split("_")[0]]
     if len(shape) == 3:
-        return f"{layer}: {shape[2]} maps of {shape[0]} x {shape[1]}; {role}."
-    return f"{layer}: {shape[0]} units; {role}."
+        return f"{layer}: {shape[2]} maps of {shape[0]} x {shape[1]}; {ROLES[layer.split('_')[0]]}."
+    return f"{layer}: {shape[0]} units; {ROLES.get(layer) or ROLES[layer.split('_')[0]]}."
 
 
 def maps_html(layer: str, values) -> str:
@@ -318,6 +319,11 @@ def attribution_html(image, gradient, cam, target: int, share: float, layer: str
     peak = float(cam.max())
     heat = _shade(cam / (peak or 1), 0, 1)
     name = CLASSES[target]
+    closing = (
+        f"Class {name} has {100 * share:.1f} %. The line is the outline of your drawing."
+        if np.any(image)
+        else f"Nothing is drawn: this is what the network makes of empty paper, its class {name}."
+    )
     where = (
         f"Weighted by what they add to the score of {name}, the last maps ({layer}, 8 x 8 cells) light up where "
         f"they found it. A cell sees {field} x {field} pixels and is laid on the middle of them, fading to their edge."
@@ -338,7 +344,7 @@ def attribution_html(image, gradient, cam, target: int, share: float, layer: str
     {_ramp(0, 1, "0", "most")}
     <figcaption class="kz-caption">{where}</figcaption></figure>
 </div>
-<p class="kz-caption">Class {name} has {100 * share:.1f} %. The line is the outline of your drawing.</p>
+<p class="kz-caption">{closing}</p>
 """
 
 
@@ -422,6 +428,7 @@ STYLE = """<style>
 .kz-input .box { fill: none; stroke: #E69F00; stroke-width: .16; stroke-dasharray: .7 .5; }
 .kz-input .centre { stroke: #E69F00; stroke-width: .25; }
 .kz-more { align-items: center; }
+.kz-more > .column { align-self: center; }
 .kz-examples { display: flex; flex-wrap: wrap; gap: 8px; align-items: center; }
 .kz-examples span { margin-right: 4px; color: var(--kz-quiet); }
 .kz-examples button { width: 50px; height: 50px; padding: 2px; border-radius: 8px; cursor: pointer;
