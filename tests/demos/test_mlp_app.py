@@ -248,7 +248,7 @@ def test_a_bad_link_is_said_to_be_one_and_does_no_harm(served, page):
     tab = page(served("mlp_app") + "/?depth=99&noise=abc&width=5")
     tab.get_by_text("'depth' is not allowed").wait_for()
     tab.get_by_text("'noise' is not allowed").wait_for()
-    told(tab, "Press Play.")
+    told(tab, "Restored from the link.")
     assert tab.get_by_label("number input for Units in each layer").input_value() == "5"
 
 
