@@ -8,7 +8,7 @@ import nox
 BACKENDS = ("jax", "torch", "tensorflow")
 
 # The full suites come last: their closing lines are the ones to read.
-nox.options.sessions = ["lint", "parity", "tests"]
+nox.options.sessions = ["lint", "parity", "notebooks", "tests"]
 # pip, not uv: uv does not read pip's own settings for extra indexes and folders of wheels.
 nox.options.default_venv_backend = "virtualenv"
 nox.options.error_on_missing_interpreters = True
@@ -34,8 +34,8 @@ def parity(session):
 @nox.session
 @nox.parametrize("backend", BACKENDS, ids=BACKENDS)
 def tests(session, backend):
-    """The whole suite with one backend, which kzoo has to find by itself."""
-    session.install("-c", "constraints.txt", f".[test,{backend}]")
+    """The whole suite with one backend, which kzoo has to find by itself; the demos in a browser, if one is here."""
+    session.install("-c", "constraints.txt", f".[test,demos,browser,{backend}]")
     found = session.run("python", "-c", "from kzoo.backend import installed; print(*installed())", silent=True)
     if found.split() != [backend]:
         session.error(f"this session is for {backend} alone, but its environment has: {found}")
