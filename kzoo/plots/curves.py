@@ -14,17 +14,21 @@ TRAINING = {"color": BLUE, "linestyle": "-", "marker": "o"}
 VALIDATION = {"color": VERMILLION, "linestyle": "--", "marker": "s"}
 
 
-def learning_curves(history: Mapping, *, title: str):
+def learning_curves(history: Mapping, *, title: str, saved_epoch: int | None = None):
     """The learning curves of one training run, as a matplotlib Figure.
 
     Args:
         history: from name to one value per epoch, as in the `history` of what `fit` returns. The name `val_x`
             is the validation twin of `x`; `learning_rate` (or `lr`) gets a thin panel of its own.
         title: what was trained on what.
+        saved_epoch: the epoch, from 1, whose weights were kept; every panel with a validation curve marks it.
 
-    Every loss panel marks its lowest validation value, every accuracy panel its highest.
+    Without `saved_epoch` a loss panel marks its lowest validation value, an accuracy panel its highest.
     """
     series = _checked(history)
+    epochs = len(next(iter(series.values())))
+    if saved_epoch is not None and not 1 <= saved_epoch <= epochs:
+        raise ValueError(f"saved_epoch must lie in 1..{epochs}, the epochs of history; received {saved_epoch}.")
     rate = next((series.pop(name) for name in RATE_NAMES if name in series), None)
     names = list(dict.fromkeys(name.removeprefix("val_") for name in series))
     names.sort(key=lambda name: (not _is_loss(name), not _is_accuracy(name)))
@@ -38,7 +42,7 @@ def learning_curves(history: Mapping, *, title: str):
     grid = figure.add_gridspec(len(heights), columns, height_ratios=heights)
     for index, name in enumerate(names):
         axes = figure.add_subplot(grid[divmod(index, columns)])
-        _panel(axes, name, series.get(name), series.get(f"val_{name}"))
+        _panel(axes, name, series.get(name), series.get(f"val_{name}"), saved_epoch)
     if rate is not None:
         _rate_panel(figure.add_subplot(grid[rows, :]), rate)
     return figure
@@ -68,7 +72,7 @@ def _is_accuracy(name: str) -> bool:
     return name in ("acc", "accuracy") or name.endswith("_accuracy")
 
 
-def _panel(axes, name: str, train, validation) -> None:
+def _panel(axes, name: str, train, validation, saved_epoch) -> None:
     drawn = [values for values in (train, validation) if values is not None]
     epochs = np.arange(1, drawn[0].size + 1)
     few = epochs.size <= MARKED_EPOCHS
@@ -98,13 +102,14 @@ def _panel(axes, name: str, train, validation) -> None:
 
     if validation is not None and np.isfinite(validation).any() and (loss or accuracy):
         seen = np.where(np.isfinite(validation), validation, np.nan)
-        best = int(np.nanargmin(seen) if loss else np.nanargmax(seen))
+        best = int(np.nanargmin(seen) if loss else np.nanargmax(seen)) if saved_epoch is None else saved_epoch - 1
+        what = "best validation" if saved_epoch is None else "saved weights"
         shown = f"{validation[best]:.3g}" if loss else f"{100 * validation[best]:.1f} %"
         axes.axvline(best + 1, color=GREY, linewidth=1, linestyle=":", zorder=0)
         # A ring, so that the point inside stays in sight.
         axes.plot(
             [best + 1], [validation[best]], linestyle="none", marker="o", markersize=13, markeredgewidth=1.8,
-            color=BLACK, markerfacecolor="none", label=f"best validation: {shown}, epoch {best + 1}",
+            color=BLACK, markerfacecolor="none", label=f"{what}: {shown}, epoch {best + 1}",
         )  # fmt: skip
     bad = [np.flatnonzero(~np.isfinite(values)) for values in drawn]
     if any(gaps.size for gaps in bad):

@@ -4,6 +4,8 @@ import numpy as np
 
 from kzoo.plots.style import BLACK, TICK, color, label, marker, new_figure
 
+WIDE_RINGS = 30  # up to so many wrong points stand out by a wide ring
+
 
 def decision_surface(
     predict, x, y, *, title: str, x_test=None, y_test=None, margin: float = 0.3, resolution: int = 200
@@ -67,10 +69,12 @@ def decision_surface(
                 edgecolors="white" if which == "training" else color(index),
                 label=f"class {index}, {which}",
             )  # fmt: skip
+        # Wide rings would hide a crowd of wrong points, and the points beside them.
+        few = wrong.sum() <= WIDE_RINGS
         if wrong.any():
             axes.scatter(
-                points[wrong, 0], points[wrong, 1], s=size + 90, marker="o", facecolors="none",
-                edgecolors=BLACK, linewidths=1.3, zorder=4, label=f"wrong, {which} ({wrong.sum()})",
+                points[wrong, 0], points[wrong, 1], s=size + (90 if few else 12), marker="o", facecolors="none",
+                edgecolors=BLACK, linewidths=1.3 if few else 0.7, zorder=4, label=f"wrong, {which} ({wrong.sum()})",
             )  # fmt: skip
     axes.set_xlim(low[0], high[0])
     axes.set_ylim(low[1], high[1])

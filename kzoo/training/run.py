@@ -300,7 +300,9 @@ def _conclude(recipe: Recipe, model, data: Dataset, folder: Path) -> RunResult:
     }
     title = f"{recipe.model.name} on {recipe.data.name} ({backend.name()}, seed {recipe.seed})"
     columns = {key: [line[key] for line in history] for key in history[0] if key not in ("epoch", "seconds")}
-    plots.save_png(plots.learning_curves(columns, title=title), folder / "learning_curves.png")
+    plots.save_png(
+        plots.learning_curves(columns, title=title, saved_epoch=best["epoch"]), folder / "learning_curves.png"
+    )
     plots.save_png(
         plots.confusion_matrix(data.y_test, probabilities.argmax(axis=-1), data.class_names, title=title),
         folder / "confusion_matrix.png",

@@ -77,6 +77,23 @@ def test_the_best_validation_epoch_is_the_lowest_loss_and_the_highest_accuracy()
     assert (best.get_xdata()[0], best.get_ydata()[0]) == (3, 0.7)
 
 
+def test_the_saved_epoch_is_marked_in_every_panel_in_place_of_the_best_ones():
+    loss, accuracy, _ = plots.learning_curves(history(), title="t", saved_epoch=3).axes
+    assert lines(loss)["saved weights: 1.1, epoch 3"].get_xdata()[0] == 3
+    assert lines(accuracy)["saved weights: 70.0 %, epoch 3"].get_xdata()[0] == 3
+    with pytest.raises(ValueError, match=r"1\.\.3, the epochs of history; received 4"):
+        plots.learning_curves(history(), title="t", saved_epoch=4)
+
+
+def test_many_wrong_points_get_narrow_rings():
+    few = plots.decision_surface(by_first_input, XOR, XOR_CLASSES, title="t", resolution=10)
+    many = plots.decision_surface(
+        by_first_input, np.tile(XOR, (30, 1)), np.tile(XOR_CLASSES, 30), title="t", resolution=10
+    )
+    rings = [a for figure in (few, many) for a in figure.axes[0].collections if a.get_label().startswith("wrong")]
+    assert rings[1].get_linewidths()[0] < rings[0].get_linewidths()[0]
+
+
 @pytest.mark.parametrize(("values", "scale"), [([2.0, 1.0, 0.5], "linear"), ([2.0, 0.5, 0.05], "log")])
 def test_a_loss_that_spans_a_decade_gets_a_log_axis(values, scale):
     (axes,) = plots.learning_curves({"loss": values}, title="t").axes
