@@ -400,7 +400,7 @@ counts, gaps = [], {"training": [], "validation": []}
 for fraction in (0.96, 0.2) if FAST else (0.98, 0.96, 0.92, 0.8, 0.6, 0.2):
     n = round(len(data.x_train) / 0.9 * (1 - fraction))
     # The same number of steps for each, whatever the number of images.
-    epochs = max(3, round((200 if FAST else 800) / np.ceil(n / 32)))
+    epochs = max(3, round((60 if FAST else 800) / np.ceil(n / 32)))
     recipe = learner.override(data={"validation_fraction": fraction}, epochs=min(epochs, 100))
     history = trial(recipe)
     counts.append(n)
