@@ -450,7 +450,8 @@ def build() -> gr.Blocks:
             kit.download_button("Download the model (.keras)", take_home, [])
 
         state = [drawing, *controls.values()]
-        quick = {"show_progress": "hidden", "trigger_mode": "always_last"}
+        # Values come as they were sent: _settings checks them, in words clearer than Gradio's own.
+        quick = {"show_progress": "hidden", "trigger_mode": "always_last", "preprocess": False}
         drawing.change(classify, drawing, [says, sees], api_name="classify", **quick)
         inside = [ways, all_maps, tiles, summed, panel]
         drawing.settled(explain, state, inside, api_name="explain", **quick)
@@ -463,7 +464,7 @@ def build() -> gr.Blocks:
             listen(show_filter, state, [filter, row, column, tiles, summed, panel], **quick, **kit.PRIVATE)
         target.input(attribute, state, [where, panel], **quick, **kit.PRIVATE)
         examples.pick(choose_example, None, [drawing, note], **quick, **kit.PRIVATE)
-        picture.upload(upload, picture, [drawing, note], api_name="upload", show_progress="hidden")
+        picture.upload(upload, picture, [drawing, note], show_progress="hidden", **kit.PRIVATE)
 
         def restore(request: gr.Request):
             good = kit.restore(controls, request)
