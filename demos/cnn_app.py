@@ -412,7 +412,7 @@ def build() -> gr.Blocks:
                 sees = _html(seen)
                 kit.caption(
                     "28 x 28 pixels, made as MNIST was: cropped to the ink, scaled to fit 20 x 20 (dashed), its "
-                    "centre of mass moved to the middle (cross). Where and how large you draw does not matter."
+                    "centre of mass moved to the middle (cross). So it matters little where and how large you draw."
                 )
             with gr.Column(min_width=280, elem_classes="kz-says"):
                 _html("<h2>It answers</h2>")
