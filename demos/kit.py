@@ -159,12 +159,24 @@ def launch(build, title: str, arguments: list[str] | None = None) -> None:
         raise SystemExit(str(error)) from None
     print(f"{title}: starting on the backend {backend} ...", flush=True)
 
-    demo = build()
+    demo = None
+    try:
+        demo = _serve(build(), host, port, options.open)
+        print(f"{title}: {demo.local_url}   (to stop: Ctrl+C)", flush=True)
+        while True:
+            time.sleep(3600)
+    except KeyboardInterrupt:
+        if demo is not None:
+            demo.close(verbose=False)
+
+
+def _serve(demo: gr.Blocks, host: str | None, port: int | None, inbrowser: bool) -> gr.Blocks:
+    """Launches a page with the looks and the limits that every demo shares; returns at once."""
     demo.queue(max_size=64, default_concurrency_limit=4)
-    _, address, _ = demo.launch(
+    demo.launch(
         server_name=host,
         server_port=port,
-        inbrowser=options.open,
+        inbrowser=inbrowser,
         theme=THEME,
         css=CSS,
         share=False,
@@ -178,12 +190,7 @@ def launch(build, title: str, arguments: list[str] | None = None) -> None:
         enable_monitoring=False,
         app_kwargs={"middleware": [Middleware(LocalFilesOnly)]},
     )
-    print(f"{title}: {address}   (to stop: Ctrl+C)", flush=True)
-    try:
-        while True:
-            time.sleep(3600)
-    except KeyboardInterrupt:
-        demo.close(verbose=False)
+    return demo
 
 
 class LocalFilesOnly:
