@@ -20,8 +20,8 @@
 # - recognise the two ways in which units stop learning: saturation and death;
 # - compute a softmax that does not overflow, and say what its temperature does.
 #
-# You need chapter 1 and the idea of a derivative: how fast a function's value changes. The whole chapter runs in less
-# than a minute on two cores.
+# You need chapter 1 and the idea of a derivative: how fast a function's value changes. The whole chapter runs in about a
+# minute on two cores.
 
 # %%
 # %matplotlib inline
@@ -243,7 +243,7 @@ for activation, rate in (("relu", 0.002), ("relu", 0.2), ("leaky_relu", 0.2)):
     keras.utils.set_random_seed(0)
     model = kzoo.create_model("mlp", input_shape=(8, 8, 1), num_classes=10, hidden_dims=(64, 64), activation=activation)
     model.compile(keras.optimizers.Adam(rate), model.classification_loss())
-    model.fit(digits.x_train, digits.y_train, batch_size=32, epochs=3 if FAST else 10, verbose=0)
+    model.fit(digits.x_train, digits.y_train, batch_size=32, epochs=3 if FAST else 5, verbose=0)
     fires = (model.activations(digits.x_train)[f"{activation}_1"] > 0).mean(axis=0)  # (64,)
     accuracy = (model.predict(digits.x_test, verbose=0).argmax(axis=1) == digits.y_test).mean()
     runs[activation, rate] = fires
