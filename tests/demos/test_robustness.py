@@ -148,6 +148,12 @@ def secret(tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", APPS)
+def test_the_watch_sees_what_the_app_opens(name, apps):
+    opened = [path for what, path in apps(name).events() if what == "open"]
+    assert any(path.endswith(f"{name}.py") for path in opened), "else the tests below would see nothing either"
+
+
+@pytest.mark.parametrize("name", APPS)
 def test_malformed_calls_get_a_clear_message(name, apps, secret):
     app = apps(name)
     client = Client(app.url)
