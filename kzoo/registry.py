@@ -4,10 +4,13 @@ A literal table and nothing else: importing it imports no model, no Keras and ha
 by one line here, one page in `kzoo/models/` and one in `kzoo/recipes/`.
 """
 
+import contextlib
 import fnmatch
 import importlib
 import inspect
 import json
+import random
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -108,15 +111,16 @@ def model_arguments(name: str) -> dict[str, inspect.Parameter]:
     return {p.name: p for p in parameters if p.name != "self" and p.kind is not inspect.Parameter.VAR_KEYWORD}
 
 
-def create_model(name: str, /, **arguments):
+def create_model(name: str, /, *, seed: int | None = None, **arguments):
     """A new, untrained model: `create_model("cnn", input_shape=(28, 28, 1), num_classes=10, dropout=0.3)`.
 
-    Initial weights are drawn in NumPy; `keras.utils.set_random_seed(seed)` before the call decides them, with the
-    same result on every backend.
+    Initial weights are drawn in NumPy: the same on every backend for the same seed.
 
     Args:
         name: One of `list_models()`, or `"model:variant"` with a variant of the model page's `PRESETS`, such as
             `"cnn:mu"`.
+        seed: Decides the initial weights, and what dropout and noise will draw; None takes the state of Python's
+            `random`, as Keras does, which `keras.utils.set_random_seed` fixes.
         **arguments: Arguments of the model's constructor; they win over the variant's.
 
     Raises:
@@ -140,9 +144,29 @@ def create_model(name: str, /, **arguments):
                 f"model.{key}: {name} has no such argument.{did_you_mean(key, allowed)} Allowed: {', '.join(allowed)}."
             )
     try:
-        return cls(**arguments)
+        with contextlib.nullcontext() if seed is None else _seeded(seed):
+            return cls(**arguments)
     except ValueError as error:
         raise RecipeError(str(error)) from error
+
+
+_SEEDING = threading.Lock()
+
+
+@contextlib.contextmanager
+def _seeded(seed: int):
+    """Lets a seed decide what Keras draws from Python's `random` in the block: the seeds of all layers made in it.
+
+    The lock keeps two threads from sharing the draws of one seed, and the caller's own generator is put back.
+    `keras.utils.set_random_seed` would do neither, and would import TensorFlow wherever it is installed.
+    """
+    with _SEEDING:
+        before = random.getstate()
+        random.seed(seed)
+        try:
+            yield
+        finally:
+            random.setstate(before)
 
 
 def recipe_for(model: str, data: str | None = None):

@@ -53,7 +53,7 @@ def confusion_matrix(y_true, y_pred, class_names, *, title: str):
     return figure
 
 
-def predictions(images, y_true, probabilities, class_names, *, columns: int = 8):
+def predictions(images, y_true, probabilities, class_names, *, columns: int = 8, title: str | None = None):
     """A grid of pictures, each with its true label, the predicted one and its probability, as a Figure.
 
     Args:
@@ -62,6 +62,7 @@ def predictions(images, y_true, probabilities, class_names, *, columns: int = 8)
         probabilities: (n, classes), rows that sum to 1.
         class_names: the name of class 0, class 1, ...
         columns: pictures a row.
+        title: by default how many of these are right.
 
     A wrong answer carries a cross, bold words and a thick frame; a right one a tick.
     """
@@ -94,9 +95,8 @@ def predictions(images, y_true, probabilities, class_names, *, columns: int = 8)
     # 0.09 inches hold a bold letter of the titles.
     cell = max(1.45, 0.09 * (max(len(names[answer]) for answer in answers) + len("x says: (100 %)")))
     figure = new_figure(max(cell * columns, 5.4), 1.9 * rows + 0.5)
-    figure.suptitle(
-        f"{right.sum()} of {count} right; \N{BALLOT X} and a thick frame mark the wrong ones", fontsize=TITLE
-    )
+    title = title or f"{right.sum()} of {count} right"
+    figure.suptitle(f"{title}; \N{BALLOT X} and a thick frame mark the wrong ones", fontsize=TITLE)
     low, high = images.min(), images.max()
     for index, picture in enumerate(images):
         axes = figure.add_subplot(rows, columns, index + 1)

@@ -12,15 +12,12 @@ Losses of training and validation are what is minimised, label smoothing and pen
 plain cross-entropy in nats.
 """
 
-import contextlib
 import csv
 import io
 import json
 import math
-import random
 import shlex
 import sys
-import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,10 +107,9 @@ def build(recipe: Recipe, data: Dataset, steps_per_epoch: int) -> keras.Model:
         arguments["portable_dropout"] = recipe.random == "portable"
     if recipe.data.normalise == "standard":
         arguments["statistics"] = [part.tolist() for part in standard_stats(data.x_train)]
-    with _seeded(recipe.seed):
-        model = registry.create_model(
-            recipe.model.name, input_shape=data.input_shape, num_classes=data.num_classes, **arguments
-        )
+    model = registry.create_model(
+        recipe.model.name, seed=recipe.seed, input_shape=data.input_shape, num_classes=data.num_classes, **arguments
+    )
     penalty = recipe.regularisation
     if penalty.l1 or penalty.l2:
         for variable in model.trainable_variables:
@@ -127,25 +123,6 @@ def build(recipe: Recipe, data: Dataset, steps_per_epoch: int) -> keras.Model:
     decay_kernels_alone(optimizer, model)
     model.compile(optimizer, loss, metrics=["accuracy"])
     return model
-
-
-_SEEDING = threading.Lock()
-
-
-@contextlib.contextmanager
-def _seeded(seed: int):
-    """Lets a seed decide what Keras draws from Python's `random` in the block: the seeds of all its layers.
-
-    The lock keeps two threads from sharing the draws of one seed, and the caller's own generator is put back.
-    `keras.utils.set_random_seed` would do neither, and would import TensorFlow wherever it is installed.
-    """
-    with _SEEDING:
-        before = random.getstate()
-        random.seed(seed)
-        try:
-            yield
-        finally:
-            random.setstate(before)
 
 
 def _write_environment(folder: Path, seed: int) -> None:
@@ -308,7 +285,16 @@ def _conclude(recipe: Recipe, model, data: Dataset, folder: Path) -> RunResult:
         folder / "confusion_matrix.png",
     )
     if data.kind == "image":
-        figure = plots.predictions(data.x_test[:24], data.y_test[:24], probabilities[:24], data.class_names)
+        right = probabilities.argmax(axis=-1) == data.y_test
+        # The wrong ones teach more than one right answer after the other, and a title says that they come first.
+        shown = right.argsort(kind="stable")[:24]
+        figure = plots.predictions(
+            data.x_test[shown],
+            data.y_test[shown],
+            probabilities[shown],
+            data.class_names,
+            title=f"{(~right).sum():,} of {len(right):,} test images are wrong, shown first",
+        )
         plots.save_png(figure, folder / "predictions.png")
     else:
 
