@@ -51,7 +51,8 @@ def notebooks(session, backend):
     solved = f"{session.create_tmp()}/solutions"
     session.run("python", "notebooks/build.py", "--solutions", solved)
     # Offline, as a reader may be; nbmake's limit is one for each cell, in seconds.
-    quick = {"KERAS_BACKEND": None, "KZOO_FAST": "1", "KZOO_OFFLINE": "1"}
+    # One thread: torch's wait for one another when another process holds a core, and then a minute becomes ten.
+    quick = {"KERAS_BACKEND": None, "KZOO_FAST": "1", "KZOO_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
     session.run("pytest", "--nbmake", "--nbmake-timeout=300", "notebooks", solved, *session.posargs, env=quick)
 
 

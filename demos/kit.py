@@ -9,7 +9,6 @@ Importing this module imports kzoo, which chooses the backend, and Gradio; Keras
 """
 
 import argparse
-import contextlib
 import functools
 import html
 import inspect
@@ -463,21 +462,6 @@ class Stop:
 
 _PRESETS: dict = {}
 _LOCK = threading.Lock()
-_SEED_LOCK = threading.Lock()
-
-
-@contextlib.contextmanager
-def seeded(seed: int):
-    """Everything that is drawn inside comes from `seed`, and no other visitor draws meanwhile.
-
-    Keras takes the seeds of initialisers and of dropout from Python's one global generator. Build models inside, and
-    train them outside: training draws nothing from it.
-    """
-    import keras
-
-    with _SEED_LOCK:
-        keras.utils.set_random_seed(seed)
-        yield
 
 
 def preset(name: str):

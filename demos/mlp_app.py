@@ -164,17 +164,16 @@ def make_model(settings: Settings, x):
     import keras
 
     statistics = [part.tolist() for part in standard_stats(x)] if len(x) else None
-
-    with kit.seeded(settings.seed):
-        model = kzoo.create_model(
-            "mlp",
-            input_shape=(2,),
-            num_classes=2,
-            hidden_dims=[settings.width] * settings.depth,
-            activation=settings.activation,
-            dropout=settings.dropout,
-            statistics=statistics,
-        )
+    model = kzoo.create_model(
+        "mlp",
+        seed=settings.seed,
+        input_shape=(2,),
+        num_classes=2,
+        hidden_dims=[settings.width] * settings.depth,
+        activation=settings.activation,
+        dropout=settings.dropout,
+        statistics=statistics,
+    )
     optimizer = getattr(keras.optimizers, settings.optimizer)(
         float(settings.rate), weight_decay=float(settings.decay) or None
     )
@@ -402,9 +401,8 @@ import numpy as np
 from kzoo.data import epoch_order, standard_stats
 
 {data}
-keras.utils.set_random_seed({settings.seed})
 model = kzoo.create_model(
-    "mlp", input_shape=(2,), num_classes=2, hidden_dims={[settings.width] * settings.depth}, \
+    "mlp", seed={settings.seed}, input_shape=(2,), num_classes=2, hidden_dims={[settings.width] * settings.depth}, \
 activation="{settings.activation}"{dropout},
     statistics=[part.tolist() for part in standard_stats(x_train)],
 )

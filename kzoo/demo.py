@@ -24,7 +24,6 @@ from kzoo.errors import KzooError, UnknownName, did_you_mean
 PACKAGE = Path(__file__).parent
 HUB = "all"  # the name of demos/app.py, which has a page for each of the others
 GRADIO = (6, 17)  # older ones fetch fonts and scripts from other machines
-_INSTALL = 'To install what the demos need, type:  pip install "kzoo[demos]"'
 
 
 @dataclass(frozen=True)
@@ -132,6 +131,10 @@ def find(name: str) -> Demo:
     return known[name]
 
 
+def _install() -> str:
+    return f"To install what the demos need, type:  {backend.install_command('demos')}"
+
+
 def gradio_version() -> str:
     """The version of the installed Gradio.
 
@@ -139,12 +142,12 @@ def gradio_version() -> str:
         KzooError: if it is missing, or of another major version, or too old to work without the internet.
     """
     if importlib.util.find_spec("gradio") is None:
-        raise KzooError(f"The demos are made with Gradio, which is not installed.\n{_INSTALL}")
+        raise KzooError(f"The demos are made with Gradio, which is not installed.\n{_install()}")
     version = importlib.metadata.version("gradio")
     here = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
     if here[0] != GRADIO[0] or here < GRADIO:
         wanted = f"{GRADIO[0]}.{GRADIO[1]} or a later {GRADIO[0]}.x"
-        raise KzooError(f"The demos need Gradio {wanted}; installed is {version}.\n{_INSTALL}")
+        raise KzooError(f"The demos need Gradio {wanted}; installed is {version}.\n{_install()}")
     return version
 
 

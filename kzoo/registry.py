@@ -9,12 +9,11 @@ import fnmatch
 import importlib
 import inspect
 import json
-import random
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 
 from kzoo.errors import RecipeError, UnknownName, did_you_mean
+from kzoo.seeds import seeded
 
 
 @dataclass(frozen=True)
@@ -144,29 +143,10 @@ def create_model(name: str, /, *, seed: int | None = None, **arguments):
                 f"model.{key}: {name} has no such argument.{did_you_mean(key, allowed)} Allowed: {', '.join(allowed)}."
             )
     try:
-        with contextlib.nullcontext() if seed is None else _seeded(seed):
+        with contextlib.nullcontext() if seed is None else seeded(seed):
             return cls(**arguments)
     except ValueError as error:
         raise RecipeError(str(error)) from error
-
-
-_SEEDING = threading.Lock()
-
-
-@contextlib.contextmanager
-def _seeded(seed: int):
-    """Lets a seed decide what Keras draws from Python's `random` in the block: the seeds of all layers made in it.
-
-    The lock keeps two threads from sharing the draws of one seed, and the caller's own generator is put back.
-    `keras.utils.set_random_seed` would do neither, and would import TensorFlow wherever it is installed.
-    """
-    with _SEEDING:
-        before = random.getstate()
-        random.seed(seed)
-        try:
-            yield
-        finally:
-            random.setstate(before)
 
 
 def recipe_for(model: str, data: str | None = None):

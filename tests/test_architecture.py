@@ -38,7 +38,8 @@ LEAVES = {
     "plots": {"errors", "files"},
     "recipe": {"errors"},
     "recipes": {"errors", "recipe"},
-    "registry": {"errors", "files", "recipe", "recipes"},
+    "registry": {"errors", "files", "recipe", "recipes", "seeds"},
+    "seeds": set(),
     "presets": set(),
     "bio": {"errors", "files"},
 }

@@ -4,6 +4,7 @@ import random
 import re
 import subprocess
 import sys
+import threading
 
 import kzoo  # isort: skip
 
@@ -125,3 +126,24 @@ def test_a_seed_decides_the_weights_and_leaves_the_callers_generator_alone():
     assert not np.array_equal(first[0], other[0])
     keras.utils.set_random_seed(3)
     assert all(np.array_equal(a, b) for a, b in zip(first, weights(), strict=True))
+
+
+def test_other_threads_do_not_disturb_a_seed():
+    alone = [weight.numpy() for weight in kzoo.create_model("cnn:mu", seed=5).weights]
+    busy = threading.Event()
+
+    def draw():
+        while not busy.is_set():
+            random.random()
+
+    others = [threading.Thread(target=draw) for _ in range(2)]
+    for thread in others:
+        thread.start()
+    try:
+        found = [[weight.numpy() for weight in kzoo.create_model("cnn:mu", seed=5).weights] for _ in range(3)]
+    finally:
+        busy.set()
+        for thread in others:
+            thread.join()
+    for weights in found:
+        assert all(np.array_equal(a, b) for a, b in zip(alone, weights, strict=True))

@@ -8,6 +8,7 @@ which portable noise costs more than it can spare. Either way the layer draws no
 import keras
 from keras import ops
 
+from kzoo import seeds
 from kzoo.ops import random
 
 
@@ -21,11 +22,13 @@ class Dropout(keras.layers.Dropout):
         rate: the fraction to drop, 0 to 1.
         noise_shape: the shape of the mask, None for a size of the inputs: `(None, 1, None)` drops whole
             channels of (b, t, d), `(None, 1, 1, None)` of (b, h, w, c).
-        seed: an int; None takes one from Python's `random`, which `keras.utils.set_random_seed` fixes.
+        seed: an int; None takes one from `kzoo.seeds`, else from Python's `random`, as in Keras.
         portable: whether the mask is the same on every backend.
     """
 
     def __init__(self, rate, noise_shape=None, seed=None, portable=True, **kwargs):
+        if seed is None and rate > 0:  # Keras draws a seed only where one is used
+            seed = seeds.default()
         super().__init__(rate, noise_shape=noise_shape, seed=seed, **kwargs)
         self.portable = portable
 
@@ -44,11 +47,13 @@ class GaussianNoise(keras.layers.GaussianNoise):
 
     Args:
         stddev: the standard deviation of the noise, 0 to 1, in the unit of the inputs.
-        seed: an int; None takes one from Python's `random`, which `keras.utils.set_random_seed` fixes.
+        seed: an int; None takes one from `kzoo.seeds`, else from Python's `random`, as in Keras.
         portable: whether the noise is the same on every backend, to within 5e-7 * stddev.
     """
 
     def __init__(self, stddev, seed=None, portable=True, **kwargs):
+        if seed is None and stddev > 0:
+            seed = seeds.default()
         super().__init__(stddev, seed=seed, **kwargs)
         self.portable = portable
 

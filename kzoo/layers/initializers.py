@@ -1,16 +1,20 @@
 """Keras's random initializers with weights that depend on the seed, not on the backend.
 
 The draw is NumPy's, from PCG64 of the initializer's own seed in float64; only the result becomes a tensor.
-The distributions, the arguments and the configuration are those of Keras. A default seed comes from Python's
-`random`, so `keras.utils.set_random_seed(s)` decides the weights of a whole model. As in Keras, one
-initializer gives the same values at every call.
+The distributions, the arguments and the configuration are those of Keras. A default seed comes from `kzoo.seeds`,
+so `kzoo.create_model(..., seed=s)` decides the weights of a whole model, else, as in Keras, from Python's `random`. As
+in Keras, one initializer gives the same values at every call.
 
 Differs from Keras: a seed is an int, not a `SeedGenerator`, whose state lives on the backend.
 """
 
+import inspect
+
 import keras
 import numpy as np
 from keras import initializers, ops
+
+from kzoo import seeds
 
 __all__ = [
     "GlorotNormal",
@@ -37,7 +41,10 @@ class _NumpyDraw:
     """
 
     def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
+        given = inspect.signature(super().__init__).bind(*args, **kwargs)  # Keras's classes differ in their order
+        if given.arguments.get("seed") is None:
+            given.arguments["seed"] = seeds.default()
+        super().__init__(*given.args, **given.kwargs)
         if not isinstance(self.seed, int):
             raise ValueError(
                 f"{type(self).__name__} draws in NumPy: its seed is an int or None; received {self.seed!r}.\n"

@@ -22,7 +22,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from kzoo import backend
+from kzoo import backend, seeds
 
 __all__ = ["Seeds", "bits", "dropout", "erfinv", "keep_mask", "kept_fraction", "normal", "randint", "uniform"]
 
@@ -51,7 +51,8 @@ class Seeds(NamedTuple):
 
     @classmethod
     def of(cls, seed: int | None = None) -> "Seeds":
-        """Both streams of `seed`; None takes a seed from Python's `random`, which `set_random_seed` fixes."""
+        """Both streams of `seed`; None takes one from `kzoo.seeds`, else from Python's `random`."""
+        seed = seeds.default() if seed is None else seed
         training = keras.random.SeedGenerator(seed)
         # The default seed is drawn once: a second generator with None would draw another one.
         drawn = int(ops.convert_to_numpy(training.state.value)[0]) if seed is None else seed
