@@ -321,10 +321,22 @@ _WATCH = """() => {
 }"""
 
 
+def pad_box(tab):
+    """Where the pad is on the screen, once the page has stood still for half a second."""
+    pad = tab.locator("#pad canvas")
+    pad.scroll_into_view_if_needed()
+    boxes = [pad.bounding_box()]
+    for _ in range(60):
+        tab.wait_for_timeout(100)
+        boxes.append(pad.bounding_box())
+        if boxes[-6:] == [boxes[-1]] * 6:
+            return boxes[-1]
+    raise AssertionError(f"the pad has not stood still for six seconds: {boxes[-6:]}")
+
+
 def draw(tab, strokes):
     """Draws with the mouse; a pause after each stroke, as a hand makes it."""
-    tab.locator("#pad canvas").scroll_into_view_if_needed()
-    box = tab.locator("#pad canvas").bounding_box()
+    box = pad_box(tab)
     for stroke in strokes:
         places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in stroke]
         tab.mouse.move(*places[0])
@@ -442,8 +454,7 @@ def test_a_phone_in_the_dark_draws_with_a_finger(served, page, screenshot):
 
     tab = page(served("cnn_app"), width=390, height=844, dark=True, touch=True)
     expect(answer(tab)).to_have_text("It says 3")
-    tab.locator("#pad canvas").scroll_into_view_if_needed()  # which waits until the page stands still
-    box = tab.locator("#pad canvas").bounding_box()
+    box = pad_box(tab)
     finger = tab.context.new_cdp_session(tab)
     (stroke,) = digits.EXAMPLES["7"]
     stroke = [p for a, b in itertools.pairwise(stroke) for p in np.linspace(a, b, 8)]
