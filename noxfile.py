@@ -53,7 +53,9 @@ def notebooks(session, backend):
     # Offline, as a reader may be; nbmake's limit is one for each cell, in seconds.
     # One thread: torch's wait for one another when another process holds a core, and then a minute becomes ten.
     quick = {"KERAS_BACKEND": None, "KZOO_FAST": "1", "KZOO_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
-    session.run("pytest", "--nbmake", "--nbmake-timeout=300", "notebooks", solved, *session.posargs, env=quick)
+    session.run(
+        "pytest", "--nbmake", "--nbmake-timeout=300", "-n", "2", "notebooks", solved, *session.posargs, env=quick
+    )
 
 
 def pytest(session, *arguments):
