@@ -91,7 +91,7 @@ def read_picture(path) -> tuple[np.ndarray, str]:
     light = 1 - grey if inverted else grey
     # Shadows on paper are wide, strokes are not: what is left of a wide minimum, smoothed, is paper.
     image = Image.fromarray(np.uint8(np.rint(255 * light)))
-    reach = max(light.shape) // 6 * 2 + 1
+    reach = max(3, max(light.shape) // 6 * 2 + 1)  # with 1, Pillow divides by zero and takes the server along
     paper = image.filter(ImageFilter.MinFilter(min(reach, 61))).filter(ImageFilter.GaussianBlur(reach / 3))
     ink = np.clip(light - np.asarray(paper, float) / 255, 0, None)
     full = float(np.quantile(ink, 0.995))

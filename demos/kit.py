@@ -9,6 +9,7 @@ Importing this module imports kzoo, which chooses the backend, and Gradio; Keras
 """
 
 import argparse
+import errno
 import functools
 import html
 import inspect
@@ -116,7 +117,7 @@ def _is_free(host: str, port: int) -> bool:
         except PermissionError:
             raise SystemExit(f"Port {port} needs more rights than you have. Choose one above 1023.") from None
         except OSError as error:
-            if isinstance(error, socket.gaierror) or error.errno == 99:  # no such address on this machine
+            if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
                 raise SystemExit(f"--host {host}: this machine has no such address. Try --host 127.0.0.1") from None
             return False
     return True

@@ -273,10 +273,11 @@ def look(run: Run) -> Look:
     wrong, loss, accuracy = [], [], []
     for first, y in ((len(plane), y_train), (len(plane) + len(x_train), y_test)):
         margin = np.where(y == 1, 1, -1) * score[first : first + len(y)]
-        # On a tie Keras's argmax answers class 0.
-        wrong.append((margin < 0) | ((margin == 0) & (y == 1)))
+        # On a tie Keras's argmax answers class 0; what is no number is right nowhere.
+        wrong.append(~((margin > 0) | ((margin == 0) & (y == 0))))
         # Cross-entropy of two logits is softplus of minus their margin.
-        loss.append(float(np.mean(np.logaddexp(0, -margin))) if len(y) else math.nan)
+        with np.errstate(invalid="ignore"):  # a loss of nan has its own note
+            loss.append(float(np.mean(np.logaddexp(0, -margin))) if len(y) else math.nan)
         accuracy.append(float(1 - wrong[-1].mean()) if len(y) else math.nan)
 
     # The two logits matter only by their difference, so that the drawing has one output.
@@ -378,7 +379,9 @@ model = kzoo.from_preset("{preset}")
         return head + "import numpy as np\n" + body + _CODE_END
     if settings.data == "own":
         x, y = kit.read_points(settings.points)
-        rows = ",\n".join(f"    ({a:g}, {b:g}, {kind})" for (a, b), kind in zip(x.tolist(), y.tolist(), strict=True))
+        rows = ",\n".join(
+            f"    ({a:.9g}, {b:.9g}, {kind})" for (a, b), kind in zip(x.tolist(), y.tolist(), strict=True)
+        )
         data = f"""points = np.array([  # x, y, class
 {rows},
 ]).reshape(-1, 3)
@@ -387,14 +390,14 @@ x_test, y_test = x_train, y_train  # one's own points have no test part
 """
     else:
         n = SAMPLES * settings.share // 100
-        data = f"""data = kzoo.load_data("{settings.data}", samples={SAMPLES}, noise={settings.noise:g}, \
+        data = f"""data = kzoo.load_data("{settings.data}", samples={SAMPLES}, noise={settings.noise!r}, \
 seed={settings.seed}, validation_fraction=0)
 x_train, y_train = data.x_train[:{n}], data.y_train[:{n}]
 x_test, y_test = data.x_train[{n}:], data.y_train[{n}:]
 """
     decay = f", weight_decay={settings.decay}" if float(settings.decay) else ""
     free = '\noptimizer.exclude_from_weight_decay(var_names=["bias"])' if decay else ""
-    dropout = f", dropout={settings.dropout:g}" if settings.dropout else ""
+    dropout = f", dropout={settings.dropout!r}" if settings.dropout else ""
     return (
         f"""{head}import keras
 import numpy as np
@@ -446,6 +449,8 @@ def frame(run: Run, seen: Look | None = None, note: str = "") -> tuple[str, str,
         run.epochs.append(run.epoch)
         run.train.append(seen.loss[0])
         run.test.append(seen.loss[1])
+    if len(run.parts[1]) and math.isnan(seen.loss[0]):
+        note = NAN_NOTE
     return network_svg(run, seen), plane_svg(run, seen), curves_svg(run), status_html(run, seen, note)
 
 
@@ -721,10 +726,18 @@ def build() -> gr.Blocks:
             yield *shown(run, "Press Play." if not wanted else "Learning \u2026"), *chosen
             end = time.monotonic() + PLAY_SECONDS
             quiet = [gr.skip()] * len(chosen)
-            while run.epoch < wanted and not run.stop and time.monotonic() < end and not trainable(run):
+            mine = run.stop  # Play and Step put a flag of their own in its place, and end what went on before
+            while run.epoch < wanted and not mine and time.monotonic() < end and not trainable(run):
                 advance(run, min(wanted - run.epoch, 10))
                 yield gr.skip(), *frame(run, note="Learning \u2026"), gr.skip(), run.epoch, *quiet
-            yield *shown(run, "Restored from the link."), *quiet
+            if not run.gone and run.stop is mine:
+                yield *shown(run, "Restored from the link."), *quiet
+
+        @kit.in_float32
+        def on_download(run):
+            run = run or first
+            with run.lock:  # on JAX a training step takes the weights' memory away while it runs
+                return kit.download(run.model, "mlp")
 
         quiet = {"show_progress": "hidden", "preprocess": False, **kit.PRIVATE}
         live = {"trigger_mode": "always_last", **quiet}
@@ -748,9 +761,7 @@ def build() -> gr.Blocks:
             for name in shipped:
                 button = gr.Button(f"Show the trained {name.removeprefix('mlp_')}", size="sm", scale=0, min_width=200)
                 button.click(on_preset(name), state, [*outputs, *values], api_name=f"show_{name}", **quiet)
-            kit.download_button(
-                "Download the model (.keras)", lambda run: kit.download((run or first).model, "mlp"), state
-            )
+            kit.download_button("Download the model (.keras)", on_download, state)
         kit.link_button({**controls, "epochs": epochs}, dataclasses.asdict(Settings()))
         gr.api(kit.in_float32(train_client), api_name="train_mlp", **kit.TRAIN)
     return demo

@@ -303,7 +303,8 @@ def verdict(run: Run) -> str:
         )
     if run.settings.data == "moons" and (run.preset or run.epoch >= 5):
         return (
-            "The moons reach into each other: no straight line parts them all, so a few mistakes come back each epoch."
+            "The moons reach into each other: seldom does a straight line part them all, and a few mistakes come back "
+            "each epoch."
         )
     return "Each wrong point pulls the line to its own side. Right answers change nothing."
 
@@ -401,7 +402,9 @@ model = kzoo.from_preset("{preset}")
     numpy = settings.data in ("own", "clouds")
     if settings.data == "own":
         x, y = kit.read_points(settings.points)
-        rows = ",\n".join(f"    ({a:g}, {b:g}, {kind})" for (a, b), kind in zip(x.tolist(), y.tolist(), strict=True))
+        rows = ",\n".join(
+            f"    ({a:.9g}, {b:.9g}, {kind})" for (a, b), kind in zip(x.tolist(), y.tolist(), strict=True)
+        )
         data = f"""points = np.array([  # x, y, class
 {rows},
 ]).reshape(-1, 3)
@@ -410,11 +413,11 @@ x, y = points[:, :2].astype("float32"), points[:, 2].astype("int32")
     elif settings.data == "clouds":
         data = f"""y = np.arange({settings.samples}) % 2
 centres = np.array([[-0.8, 0.5], [0.8, -0.5]])[y]
-x = centres + {settings.noise:g} * np.random.default_rng({settings.seed}).standard_normal(({settings.samples}, 2))
+x = centres + {settings.noise!r} * np.random.default_rng({settings.seed}).standard_normal(({settings.samples}, 2))
 x, y = x.astype("float32"), y.astype("int32")
 """
     else:
-        data = f"""data = kzoo.load_data("{settings.data}", samples={settings.samples}, noise={settings.noise:g}, \
+        data = f"""data = kzoo.load_data("{settings.data}", samples={settings.samples}, noise={settings.noise!r}, \
 seed={settings.seed}, validation_fraction=0)
 x, y = data.x_train, data.y_train
 """
@@ -688,12 +691,19 @@ def build() -> gr.Blocks:
             quiet = [gr.skip()] * len(chosen)
             yield *shown(run, "Learning \u2026" if wanted else "Press Play or Step."), *chosen
             end = time.monotonic() + PLAY_SECONDS
-            while run.steps < wanted and not run.stop and time.monotonic() < end and not trainable(run):
+            mine = run.stop  # Play and Step put a flag of their own in its place, and end what went on before
+            while run.steps < wanted and not mine and time.monotonic() < end and not trainable(run):
                 if not go(run, min(wanted - run.steps, 50)):
                     break
                 yield gr.skip(), *frame(run, "Learning \u2026"), gr.skip(), run.steps, *quiet
-            if not run.gone:
+            if not run.gone and run.stop is mine:
                 yield *shown(run, "Restored from the link."), *quiet
+
+        @kit.in_float32
+        def on_download(run):
+            run = run or first
+            with run.lock:  # on JAX a training step takes the weights' memory away while it runs
+                return kit.download(run.model, "perceptron")
 
         quiet = {"show_progress": "hidden", "preprocess": False, **kit.PRIVATE}
         live = {"trigger_mode": "always_last", **quiet}
@@ -721,9 +731,7 @@ def build() -> gr.Blocks:
                 label = name.removeprefix("perceptron_").replace("xor", "XOR")
                 button = gr.Button(f"Show the trained {label}", size="sm", scale=0, min_width=200)
                 button.click(on_preset(name), state, [*outputs, *values], api_name=f"show_{name}", **quiet)
-            kit.download_button(
-                "Download the model (.keras)", lambda run: kit.download((run or first).model, "perceptron"), state
-            )
+            kit.download_button("Download the model (.keras)", on_download, state)
         kit.link_button({**controls, "steps": steps}, dataclasses.asdict(Settings()))
         gr.api(kit.in_float32(train_client), api_name="train_perceptron", **kit.TRAIN)
     return demo

@@ -12,6 +12,7 @@ import importlib.util
 import json
 import re
 import runpy
+import shlex
 import shutil
 import sys
 import textwrap
@@ -185,6 +186,8 @@ def write_space(demo: Demo, target: Path) -> list[Path]:
         )
     for preset in demo.presets:
         registry.preset_folder(preset)  # refuses a name that does not exist before anything is written
+    if target.resolve().is_relative_to(PACKAGE.resolve()):
+        raise KzooError(f"{target} lies inside the package, of which a Space holds a copy; name a folder elsewhere.")
     target.mkdir(parents=True, exist_ok=True)
 
     def unneeded(path: str, names: list[str]) -> set[str]:
@@ -277,6 +280,6 @@ def main(argv: list[str]) -> int:
     files = write_space(demo, target)
     size = sum((target / file).stat().st_size for file in files)
     print(f"Wrote {target}: {len(files)} files, {size / 1e6:.1f} MB.")
-    print(f"Try it:      cd {target} && python app.py")
-    print(f"Publish it:  hf upload YOUR-NAME/kzoo-{demo.name} {target} . --repo-type space")
+    print(f"Try it:      cd {shlex.quote(str(target))} && python app.py")
+    print(f"Publish it:  hf upload YOUR-NAME/kzoo-{demo.name} {shlex.quote(str(target))} . --repo-type space")
     return 0

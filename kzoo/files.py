@@ -42,7 +42,8 @@ def replacing(path):
 def replacing_folder(path):
     """Yields a new temporary folder beside `path`, and lets it take the place of `path` when the block ends well.
 
-    What stood in `path` stays whole until then, and is gone afterwards.
+    What stood in `path` stays whole until then, and is gone afterwards. No file system swaps two folders at once: a
+    kill, or a power failure, between the two renames leaves the old one beside it under a name that begins .writing-
     """
     path = Path(path).resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -56,12 +57,12 @@ def replacing_folder(path):
             for found in temporary.iterdir():
                 os.replace(found, path / found.name)
             return
-        if path.exists():
-            os.replace(path, before)
         try:
+            if path.exists():
+                os.replace(path, before)
             os.replace(temporary, path)
-        except OSError:
-            if before.exists():
+        except BaseException:  # Ctrl-C between the two, above all
+            if before.exists() and not path.exists():
                 os.replace(before, path)
             raise
         shutil.rmtree(before, ignore_errors=True)

@@ -9,6 +9,7 @@ import fnmatch
 import importlib
 import inspect
 import json
+import operator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -142,8 +143,11 @@ def create_model(name: str, /, *, seed: int | None = None, **arguments):
             raise RecipeError(
                 f"model.{key}: {name} has no such argument.{did_you_mean(key, allowed)} Allowed: {', '.join(allowed)}."
             )
+    # The rule of a recipe's seed. Python's generator would take -1 for 1, and text or NaN for something else.
+    if seed is not None and (isinstance(seed, bool) or not hasattr(seed, "__index__") or not 0 <= seed < 2**31):
+        raise RecipeError(f"seed: got {seed!r}; expected a whole number, at least 0 and below {2**31}, or None.")
     try:
-        with contextlib.nullcontext() if seed is None else seeded(seed):
+        with contextlib.nullcontext() if seed is None else seeded(operator.index(seed)):
             return cls(**arguments)
     except ValueError as error:
         raise RecipeError(str(error)) from error
@@ -177,7 +181,8 @@ def list_presets(pattern: str = "*", *, model: str | None = None) -> list[str]:
     return sorted(
         file.parent.name
         for file in _PRESETS.glob("*/config.json")
-        if fnmatch.fnmatchcase(file.parent.name, pattern)
+        if not file.parent.name.startswith(".")  # one that is being written
+        and fnmatch.fnmatchcase(file.parent.name, pattern)
         and model in (None, json.loads(file.read_text(encoding="utf-8"))["model"])
     )
 

@@ -62,6 +62,7 @@ def train(argv: list[str]) -> int:
     def announce(made: Path) -> None:
         nonlocal folder
         folder = made
+        interrupt.held = True
         if not given.resume:
             print(f"Run folder: {folder}", flush=True)
 
@@ -96,6 +97,7 @@ class _Interrupt:
 
     def __init__(self):
         self.asked = False
+        self.held = False  # until a run has its folder, nothing is lost by leaving at once
         self._before = None
 
     def __enter__(self):
@@ -109,6 +111,8 @@ class _Interrupt:
             signal.signal(signal.SIGINT, self._before)
 
     def _on_signal(self, number, frame):
+        if not self.held:
+            raise KeyboardInterrupt
         if self.asked:
             os._exit(130)
         self.asked = True

@@ -192,3 +192,9 @@ def test_a_preset_that_does_not_ship_is_named_before_anything_is_written(tmp_pat
     with pytest.raises(demo.UnknownName, match="cnn_nothing"):
         demo.write_space(broken, tmp_path / "new")
     assert not (tmp_path / "new").exists()
+
+
+def test_a_space_inside_the_package_is_refused(capsys, gradio):
+    inside = demo.PACKAGE / "space"
+    assert "inside the package" in _refused(capsys, "mlp", "--space", str(inside))
+    assert not inside.exists()

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from kzoo import files
 from kzoo.files import copy, replacing, replacing_folder, write_json, write_text
 
 
@@ -76,3 +77,21 @@ def test_an_empty_folder_is_filled_and_stays_the_same_folder(tmp_path):
         (temporary / "file").write_text("")
     assert _names(tmp_path) == ["a", "a/file"]
     assert (tmp_path / "a").stat().st_ino == before
+
+
+def test_a_folder_whose_exchange_is_interrupted_is_put_back(tmp_path, monkeypatch):
+    folder = tmp_path / "preset"
+    folder.mkdir()
+    (folder / "config.json").write_text("old")
+    rename = files.os.replace
+
+    def interrupted(source, target):
+        rename(source, target)
+        if source == folder:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(files.os, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt), files.replacing_folder(folder) as temporary:
+        (temporary / "config.json").write_text("new")
+    assert (folder / "config.json").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["preset"]

@@ -147,3 +147,22 @@ def test_other_threads_do_not_disturb_a_seed():
             thread.join()
     for weights in found:
         assert all(np.array_equal(a, b) for a, b in zip(alone, weights, strict=True))
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, "three", True, 2**31, float("nan")])
+def test_a_seed_that_is_no_whole_number_in_its_range_is_refused(seed):
+    with pytest.raises(RecipeError, match=r"seed: got .*; expected a whole number"):
+        kzoo.create_model("perceptron", seed=seed)
+
+
+def test_numpys_whole_numbers_are_seeds():
+    first, second = (kzoo.create_model("cnn:mu", seed=seed).get_weights() for seed in (3, np.int64(3)))
+    assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def test_a_preset_that_is_being_written_is_not_listed(tmp_path, monkeypatch):
+    for name in ("cnn_own", ".writing-cnn_own"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.json").write_text('{"model": "cnn"}')
+    monkeypatch.setattr(registry, "_PRESETS", tmp_path)
+    assert registry.list_presets() == ["cnn_own"]

@@ -34,7 +34,7 @@ def check_free(folder: Path, overwrite: bool, remedy: str) -> None:
     found = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     if not found:
         return
-    if other := sorted(found - FILES):
+    if other := sorted(found - FILES if "config.json" in found else found):
         named = ", ".join(other[:5]) + (" ..." if len(other) > 5 else "")
         raise KzooError(f"{folder} holds other files than a preset's: {named}. Name a new folder, such as ./my_preset.")
     if not overwrite:

@@ -231,6 +231,12 @@ def _fit(recipe: Recipe, model, data: Dataset, batches: Batches, folder: Path, v
     state = {}
     if (folder / "last.keras").is_file():
         state = checkpoints.load_into(folder / "last.keras", model)
+        if len(state["callbacks"]) != len(counted):
+            raise KzooError(
+                f"{folder / 'recipe.json'} was changed: its schedule or early stopping is not that of last.keras "
+                "beside it.\nPut the recipe of the run back; or train the changed one from the start:\n"
+                f"    kzoo train --config {shlex.quote(str(folder / 'recipe.json'))}"
+            )
     record = _Record(recipe, folder, counted, state)
     if record.history:
         record.write_rest()  # a kill may have come between the checkpoint and the other files

@@ -4,6 +4,9 @@ import contextlib
 import io
 import itertools
 import statistics
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -477,3 +480,18 @@ def test_a_link_with_wrong_values_opens_all_the_same(served, page):
     expect(tab.get_by_text("'drawing' is not allowed")).to_be_visible()
     tab.get_by_role("tab", name="Where it looks").click()
     expect(tab.locator(".kz-where + p")).to_contain_text("Class 7 has", timeout=FIRST_GRADIENT)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (4, 4), (1, 5)])
+def test_a_picture_of_a_few_pixels_is_read_or_refused_and_never_kills_the_server(size, tmp_path):
+    path = tmp_path / "small.png"
+    picture = np.zeros(size, np.uint8)
+    picture[0, 0] = 255
+    Image.fromarray(picture).save(path)
+    code = (
+        "import sys, digits\ntry:\n    digits.read_picture(sys.argv[1])\nexcept ValueError as error:\n    print(error)"
+    )
+    # In a process of its own: the fault to be kept out was a signal.
+    folder = Path(cnn_app.__file__).parent
+    done = subprocess.run([sys.executable, "-c", code, path], cwd=folder, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr

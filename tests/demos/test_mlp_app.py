@@ -266,3 +266,11 @@ def test_the_main_path_works_by_keyboard_alone(served, page):
     tab.get_by_role("button", name="Use the points").focus()
     tab.keyboard.press("Enter")
     tab.wait_for_function("document.querySelectorAll('#mlp-plane .c0, #mlp-plane .c1').length === 2")
+
+
+def test_a_network_of_nan_is_right_nowhere_and_says_why():
+    run = mlp_app.start(QUICK)
+    run.model.set_weights([np.full_like(weight, np.nan) for weight in run.model.get_weights()])
+    seen = mlp_app.look(run)
+    assert list(seen.accuracy) == [0, 0]
+    assert mlp_app.NAN_NOTE in mlp_app.frame(run)[3]
