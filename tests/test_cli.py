@@ -371,7 +371,8 @@ def test_ctrl_c_stops_a_run_between_two_batches_and_keeps_the_finished_epochs(fi
 def test_a_second_ctrl_c_leaves_at_once(tmp_path):
     code = (
         "import os, signal, time; from kzoo.train import _Interrupt\n"
-        "with _Interrupt():\n"
+        "with _Interrupt() as interrupt:\n"
+        "    interrupt.held = True\n"
         "    os.kill(os.getpid(), signal.SIGINT); print('held back', flush=True)\n"
         "    os.kill(os.getpid(), signal.SIGINT); print('never reached', flush=True)"
     )
@@ -380,7 +381,8 @@ def test_a_second_ctrl_c_leaves_at_once(tmp_path):
 
 
 def test_ctrl_c_in_the_last_figures_of_a_run_leaves_it_whole(capsys, monkeypatch, tmp_path):
-    def run(recipe, **_):
+    def run(recipe, announce, **_):
+        announce(tmp_path)
         os.kill(os.getpid(), signal.SIGINT)
         return RunResult(tmp_path, {"test_accuracy": 0.5}, None)
 
@@ -454,3 +456,13 @@ def test_the_plateau_schedule_drops_the_warm_up_of_the_recipe_that_it_replaces()
     assert recipe.schedule.warmup_epochs == 0
     recipe, _ = read_recipe(["cnn", "--schedule.name", "plateau", "--schedule.warmup_epochs", "2"])
     assert recipe.schedule.warmup_epochs == 2  # named, so refused by the training rather than changed
+
+
+def test_ctrl_c_before_a_run_has_its_folder_leaves_at_once(capsys, monkeypatch):
+    def run(recipe, **_):
+        os.kill(os.getpid(), signal.SIGINT)
+        raise AssertionError("the download went on")
+
+    monkeypatch.setattr("kzoo.training.run", run)
+    assert main(["train", "mlp"]) == 130
+    assert capsys.readouterr().err.strip() == "kzoo: interrupted."

@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 from collections import namedtuple
-from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -69,7 +68,10 @@ def test_without_any_backend_the_report_says_what_to_type(machine):
 
 
 def test_a_clone_is_told_to_install_itself_and_an_installation_by_its_name(machine, tmp_path):
-    clone = Path(backend.__file__).resolve().parents[2]
+    clone = tmp_path / "clone"
+    clone.mkdir()
+    (clone / "pyproject.toml").touch()
+    machine.setattr(backend, "__file__", str(clone / "kzoo" / "backend" / "__init__.py"))
     machine.chdir(clone)
     assert backend.install_command(FIRST) == f'pip install -e ".[{FIRST}]"'
     machine.chdir(tmp_path)

@@ -47,6 +47,17 @@ def fraction(key: str, value) -> None:
         raise ValueError(f"model.{key}: got {value!r}; expected a number, at least 0 and below 1.")
 
 
+def count(key: str, value) -> int:
+    """Refuses what is no positive whole number.
+
+    Raises:
+        ValueError: names the argument, what it got and what it allows.
+    """
+    if type(value) is not int or value < 1:
+        raise ValueError(f"model.{key}: got {value!r}; expected a whole number of at least 1, such as 10.")
+    return value
+
+
 def sizes(key: str, values, *, empty: bool = False) -> tuple[int, ...]:
     """A tuple of positive whole numbers.
 

@@ -18,7 +18,7 @@ import keras
 from kzoo.layers.convolution import Conv2D, MaxPooling2D
 from kzoo.layers.dropout import Dropout
 from kzoo.layers.initializers import GlorotUniform, HeNormal
-from kzoo.models.base import Classifier, choice, fraction, sizes, standardise
+from kzoo.models.base import Classifier, choice, count, fraction, sizes, standardise
 
 PRESETS = {
     "mu": {
@@ -72,9 +72,9 @@ class CNN(Classifier):
         **kwargs,
     ):
         filters = sizes("filters", filters)
-        sizes("depth", depth)
-        sizes("hidden_dim", hidden_dim)
-        sizes("num_classes", num_classes)
+        count("depth", depth)
+        count("hidden_dim", hidden_dim)
+        count("num_classes", num_classes)
         choice("padding", padding, ("same", "valid"))
         fraction("dropout", dropout)
         if len(input_shape) != 3:

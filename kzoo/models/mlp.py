@@ -19,7 +19,7 @@ import keras
 
 from kzoo.layers.dropout import Dropout
 from kzoo.layers.initializers import GlorotUniform, HeUniform
-from kzoo.models.base import Classifier, choice, fraction, sizes, standardise
+from kzoo.models.base import Classifier, choice, count, fraction, sizes, standardise
 
 ACTIVATIONS = (
     "relu",
@@ -81,7 +81,7 @@ class MLP(Classifier):
         statistics: list[list[float]] | None = None,
         **kwargs,
     ):
-        sizes("num_classes", num_classes)
+        count("num_classes", num_classes)
         hidden_dims = sizes("hidden_dims", hidden_dims, empty=True)
         choice("activation", activation, ACTIVATIONS)
         fraction("dropout", dropout)

@@ -27,7 +27,7 @@ import math
 import keras
 from keras import ops
 
-from kzoo.models.base import Classifier, sizes, standardise
+from kzoo.models.base import Classifier, count, standardise
 
 PRESETS = {
     "mu": {"input_shape": (4, 4, 1), "num_classes": 3, "statistics": [[0.25], [0.5]]},
@@ -64,7 +64,7 @@ class Perceptron(Classifier):
     """
 
     def __init__(self, input_shape=(28, 28, 1), num_classes=10, *, statistics=None, **kwargs):
-        sizes("num_classes", num_classes)
+        count("num_classes", num_classes)
         if num_classes < 2:
             raise ValueError(f"model.num_classes: got {num_classes!r}; expected at least 2.")
         inputs = keras.Input(tuple(input_shape))
