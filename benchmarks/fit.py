@@ -77,7 +77,7 @@ def main(arguments=None) -> None:
     twin = bare_twin(model)
     twin.compile(
         keras.optimizers.deserialize(keras.optimizers.serialize(model.optimizer)),
-        model.classification_loss(recipe.regularisation.label_smoothing),
+        model.training_loss(recipe.regularisation.label_smoothing),
         metrics=["accuracy"],
     )
     with tempfile.TemporaryDirectory() as folder:

@@ -178,7 +178,7 @@ def make_model(settings: Settings, x):
         float(settings.rate), weight_decay=float(settings.decay) or None
     )
     optimizer.exclude_from_weight_decay(var_names=["bias"])
-    model.compile(optimizer, model.classification_loss())
+    model.compile(optimizer, model.training_loss())
     return model
 
 
@@ -410,7 +410,7 @@ activation="{settings.activation}"{dropout},
     statistics=[part.tolist() for part in standard_stats(x_train)],
 )
 optimizer = keras.optimizers.{settings.optimizer}({settings.rate}{decay}){free}
-model.compile(optimizer, model.classification_loss())
+model.compile(optimizer, model.training_loss())
 
 batch = min({settings.batch}, len(x_train))
 for epoch in range({epochs}):

@@ -175,7 +175,7 @@ def make_model():
     import keras
 
     model = kzoo.create_model("perceptron", input_shape=(2,), num_classes=2)
-    model.compile(keras.optimizers.SGD(1.0), model.classification_loss())
+    model.compile(keras.optimizers.SGD(1.0), model.training_loss())
     return model
 
 
@@ -427,7 +427,7 @@ x, y = data.x_train, data.y_train
 {data}
 model = kzoo.create_model("perceptron", input_shape=(2,), num_classes=2)  # its weights start at zero
 # One point at a time at rate 1: the gradient of the perceptron's loss is Rosenblatt's correction.
-model.compile(keras.optimizers.SGD(1.0), model.classification_loss())
+model.compile(keras.optimizers.SGD(1.0), model.training_loss())
 for step in range({steps}):
     epoch, position = divmod(step, len(x))
     i = epoch_order(len(x), {settings.seed}, epoch)[position]

@@ -281,7 +281,7 @@ figure
 
 # %%
 model = kzoo.create_model("perceptron", input_shape=(2,), num_classes=2)
-model.compile(keras.optimizers.SGD(1.0), model.classification_loss())
+model.compile(keras.optimizers.SGD(1.0), model.training_loss())
 epochs = 3 if FAST else 10
 model.fit(points.astype("float32"), labels, batch_size=1, epochs=epochs, shuffle=False, verbose=0)
 
@@ -329,7 +329,7 @@ assert min(mistakes) > 0
 # %%
 xor = kzoo.load_data("xor", samples=200)  # noisy points around four corners
 model = kzoo.create_model("perceptron", input_shape=(2,), num_classes=2)
-model.compile(keras.optimizers.SGD(0.1), model.classification_loss(), metrics=["accuracy"])
+model.compile(keras.optimizers.SGD(0.1), model.training_loss(), metrics=["accuracy"])
 model.fit(xor.x_train, xor.y_train, batch_size=4, epochs=2 if FAST else 20, verbose=0)
 plots.decision_surface(
     lambda x: model.predict(x, batch_size=4096, verbose=0), xor.x_train, xor.y_train, title="A perceptron on XOR"
@@ -439,7 +439,7 @@ plots.decision_surface(
 #
 # ```python
 # model = kzoo.create_model("perceptron", input_shape=(8, 8, 1), num_classes=10)
-# model.compile(keras.optimizers.SGD(0.1), model.classification_loss(), metrics=["accuracy"])
+# model.compile(keras.optimizers.SGD(0.1), model.training_loss(), metrics=["accuracy"])
 # model.fit(digits.x_train, digits.y_train, batch_size=128, epochs=30, verbose=0)
 # accuracy = (model.predict(digits.x_test, verbose=0).argmax(axis=1) == digits.y_test).mean()
 # print(f"templates {template_accuracy:.1%}, perceptron {accuracy:.1%}")

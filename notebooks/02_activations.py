@@ -242,7 +242,7 @@ runs = {}
 for activation, rate in (("relu", 0.002), ("relu", 0.2), ("leaky_relu", 0.2)):
     keras.utils.set_random_seed(0)
     model = kzoo.create_model("mlp", input_shape=(8, 8, 1), num_classes=10, hidden_dims=(64, 64), activation=activation)
-    model.compile(keras.optimizers.Adam(rate), model.classification_loss())
+    model.compile(keras.optimizers.Adam(rate), model.training_loss())
     model.fit(digits.x_train, digits.y_train, batch_size=32, epochs=3 if FAST else 5, verbose=0)
     fires = (model.activations(digits.x_train)[f"{activation}_1"] > 0).mean(axis=0)  # (64,)
     accuracy = (model.predict(digits.x_test, verbose=0).argmax(axis=1) == digits.y_test).mean()

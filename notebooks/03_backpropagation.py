@@ -375,7 +375,7 @@ layers = layers_of(start)
 outputs = run_forward(moons.x_train, layers)
 ours = [part for layer in run_backward(outputs, layers, moons.y_train) for part in layer]
 
-loss_fn = model.classification_loss()
+loss_fn = model.training_loss()
 value, theirs = kzoo.backend.value_and_grad(
     lambda: loss_fn(moons.y_train, model(moons.x_train)), model.trainable_variables
 )

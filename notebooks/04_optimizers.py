@@ -89,7 +89,7 @@ logits, classes = 5 * rng.normal(size=(6, 10)), rng.integers(0, 10, 6)
 z, y = 20 * rng.normal(size=6), rng.integers(0, 2, 6)
 
 model = kzoo.create_model("mlp", input_shape=(8, 8, 1), num_classes=10)
-theirs = model.classification_loss()(classes, logits)
+theirs = model.training_loss()(classes, logits)
 np.testing.assert_allclose(ops.convert_to_numpy(theirs), cross_entropy(logits, classes).mean(), rtol=1e-5)
 theirs = keras.losses.BinaryCrossentropy(from_logits=True)(y[:, None].astype("float32"), z[:, None])
 np.testing.assert_allclose(ops.convert_to_numpy(theirs), binary_cross_entropy(z, y).mean(), rtol=1e-5)

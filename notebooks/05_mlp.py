@@ -101,7 +101,7 @@ print(f"test accuracy {100 * accuracy:.1f} %")
 
 # %%
 perceptron = kzoo.create_model("perceptron", input_shape=(8, 8, 1))
-perceptron.compile(keras.optimizers.SGD(1.0), perceptron.classification_loss())
+perceptron.compile(keras.optimizers.SGD(1.0), perceptron.training_loss())
 batches = Batches(data.x_train[:n], y_train[:n], batch_size=1, seed=0)  # order: epoch_order(n, 0, 0)
 perceptron.fit(batches, epochs=1, shuffle=False, verbose=0)
 
@@ -242,7 +242,7 @@ layers = initial((64, 32, 10))
 model = kzoo.create_model("mlp", input_shape=(8, 8, 1), hidden_dims=(32,))
 model.set_weights([part for layer in layers for part in layer])
 
-loss_fn = model.classification_loss()
+loss_fn = model.training_loss()
 x0, y0 = data.x_train[:64], y_train[:64]
 theirs, their_gradients = kzoo.backend.value_and_grad(lambda: loss_fn(y0, model(x0)), model.trainable_variables)
 ours, our_gradients = loss_and_gradients(x_train[:64], y0, layers)

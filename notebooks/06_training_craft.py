@@ -145,7 +145,7 @@ def gradient_sizes(activation, batch_norm=False, depth=12):
     model = kzoo.create_model(
         "mlp", input_shape=(8, 8, 1), hidden_dims=dims, activation=activation, batch_norm=batch_norm
     )
-    loss_fn = model.classification_loss()
+    loss_fn = model.training_loss()
     kernels = [v for v in model.trainable_variables if v.name == "kernel"]
     _, gradients = kzoo.backend.value_and_grad(
         lambda: loss_fn(data.y_train[:128], model(data.x_train[:128], training=True)), kernels
@@ -296,7 +296,7 @@ def clip(gradients, limit):
 
 # Keras's clipping, seen from outside: at rate 1, SGD subtracts the clipped gradient itself.
 model = kzoo.create_model("mlp", input_shape=(8, 8, 1), hidden_dims=(64,) * 6)
-loss_fn = model.classification_loss()
+loss_fn = model.training_loss()
 _, gradients = kzoo.backend.value_and_grad(
     lambda: loss_fn(data.y_train[:32], model(data.x_train[:32])), model.trainable_variables
 )
@@ -501,7 +501,7 @@ p[np.arange(len(p)), data.y_train] -= 1
 each = hidden[:, :, None] * p[:, None, :]  # (n, 32, 10): the last kernel's gradient, image by image
 
 kernel = model.trainable_variables[2]
-loss_fn = model.classification_loss()
+loss_fn = model.training_loss()
 _, (theirs,) = kzoo.backend.value_and_grad(lambda: loss_fn(data.y_train, model(data.x_train)), [kernel])
 np.testing.assert_allclose(each.mean(axis=0), numpy(theirs), atol=1e-6)
 

@@ -424,7 +424,7 @@ def fitted(name, x, seed, augmentation=None):
     batches = Batches(x, data.y_train[: len(x)], 32, seed, augmentation)
     epochs = 4 if FAST else 12
     rate = keras.optimizers.schedules.CosineDecay(4e-3, epochs * batches.num_batches)
-    model.compile(keras.optimizers.Adam(rate), model.classification_loss())
+    model.compile(keras.optimizers.Adam(rate), model.training_loss())
     model.fit(batches, epochs=epochs, shuffle=False, verbose=0, callbacks=[FollowEpoch(batches)])
     return model
 

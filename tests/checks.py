@@ -164,7 +164,7 @@ def _check_initial_weights(name):
 
 def _check_gradients(model):
     x, y = sample_inputs(model, 8)
-    loss = model.classification_loss()
+    loss = model.training_loss()
     _, gradients = value_and_grad(lambda: loss(y, model(x, training=True)), model.trainable_variables)
     for variable, gradient in zip(model.trainable_variables, gradients, strict=True):
         assert gradient is not None, variable.path
@@ -179,7 +179,7 @@ def _check_learning(name):
     x, _ = sample_inputs(model, 4)
     y = (np.arange(4) % model.output_shape[-1]).astype("int32")
     before = [w.numpy().copy() for w in model.trainable_variables]
-    model.compile(keras.optimizers.Adam(0.05), model.classification_loss(), metrics=["accuracy"])
+    model.compile(keras.optimizers.Adam(0.05), model.training_loss(), metrics=["accuracy"])
     model.fit(x, y, epochs=1, verbose=0)
     for variable, old in zip(model.trainable_variables, before, strict=True):
         assert np.any(variable.numpy() != old), variable.path

@@ -60,7 +60,7 @@ def mlp() -> str:
     x, y = np.asarray(data.x_train), np.asarray(data.y_train)
     network = kzoo.create_model("mlp", input_shape=(2,), num_classes=2, hidden_dims=(64, 64), activation="relu")
     rate = keras.optimizers.schedules.CosineDecay(0.01, 100 * (len(x) // 32))
-    network.compile(keras.optimizers.Adam(rate), network.classification_loss(), metrics=["accuracy"])
+    network.compile(keras.optimizers.Adam(rate), network.training_loss(), metrics=["accuracy"])
     network.fit(x, y, epochs=100, batch_size=32, verbose=0)
     print("mlp on spirals:", network.evaluate(x, y, verbose=0))
     reach = np.abs(x).max() * 1.12

@@ -146,7 +146,7 @@ class Classifier(keras.Model):
         finally:
             keras.config.set_dtype_policy(before)
 
-    def classification_loss(self, label_smoothing: float = 0.0):
+    def training_loss(self, label_smoothing: float = 0.0):
         """The loss that the model is trained on: integer labels (b,) against logits (b, classes)."""
         if label_smoothing:
             return SmoothedCrossEntropy(label_smoothing)

@@ -79,7 +79,7 @@ class Perceptron(Classifier):
         self.num_classes = num_classes
         self.statistics = statistics
 
-    def classification_loss(self, label_smoothing: float = 0.0):
+    def training_loss(self, label_smoothing: float = 0.0):
         """The perceptron's own loss; it knows no label smoothing.
 
         Raises:

@@ -116,7 +116,7 @@ def build(recipe: Recipe, data: Dataset, steps_per_epoch: int) -> keras.Model:
             if variable.name == "kernel":
                 variable.regularizer = keras.regularizers.L1L2(penalty.l1, penalty.l2)
     try:
-        loss = model.classification_loss(penalty.label_smoothing)
+        loss = model.training_loss(penalty.label_smoothing)
     except ValueError as error:
         raise RecipeError(str(error)) from None
     optimizer = make_optimizer(recipe, steps_per_epoch)

@@ -58,7 +58,7 @@ def test_backpropagation_equals_the_chain_rule_by_hand():
     delta2 = (p - np.eye(4)[y]) / 6
     delta1 = delta2 @ w2.T * (1 - hidden**2)
     by_hand = [x.T @ delta1, delta1.sum(axis=0), hidden.T @ delta2, delta2.sum(axis=0)]
-    loss = model.classification_loss()
+    loss = model.training_loss()
     value, gradients = value_and_grad(
         lambda: loss(y.astype("int32"), model(x.astype("float32"))), model.trainable_variables
     )

@@ -11,7 +11,7 @@ from kzoo.data import load_data
 
 def _fit(model, x, y, epochs):
     # Batch size 1 and rate 1, in the given order: the classical rule.
-    model.compile(keras.optimizers.SGD(1.0), model.classification_loss(), metrics=["accuracy"])
+    model.compile(keras.optimizers.SGD(1.0), model.training_loss(), metrics=["accuracy"])
     model.fit(x, y, batch_size=1, epochs=epochs, shuffle=False, verbose=0)
     kernel, bias = model.get_weights()
     return kernel, bias
@@ -57,7 +57,7 @@ def test_it_fails_on_xor_and_a_hidden_layer_does_not():
     assert right.mean() < 0.8
     keras.utils.set_random_seed(0)
     mlp = kzoo.create_model("mlp", input_shape=(2,), num_classes=2, hidden_dims=(8,), activation="tanh")
-    mlp.compile(keras.optimizers.Adam(0.05), mlp.classification_loss())
+    mlp.compile(keras.optimizers.Adam(0.05), mlp.training_loss())
     mlp.fit(data.x_train, data.y_train, epochs=15, batch_size=32, verbose=0)
     right = mlp.predict(data.x_test, verbose=0).argmax(axis=-1) == data.y_test
     assert right.mean() > 0.95
@@ -66,6 +66,6 @@ def test_it_fails_on_xor_and_a_hidden_layer_does_not():
 def test_it_refuses_label_smoothing_and_a_single_class():
     model = kzoo.create_model("perceptron:mu")
     with pytest.raises(ValueError, match=r"label_smoothing: got 0.1"):
-        model.classification_loss(0.1)
+        model.training_loss(0.1)
     with pytest.raises(kzoo.KzooError, match="at least 2"):
         kzoo.create_model("perceptron", num_classes=1)
