@@ -12,10 +12,14 @@ class Dataset:
 
     Attributes:
         name: its name in `load_data`.
-        kind: "image" or "points".
+        kind: "image", "points" or "sequence".
         x_train, x_val, x_test: float32 inputs. Images: (n, h, w, c) with values in [0, 1]. Points: (n, 2).
-        y_train, y_val, y_test: int32 class labels from 0, shape (n,).
-        class_names: the name of each class, in the order of the labels.
+            Sequences: (n, t, d), or int32 (n, t) where they are tokens.
+        y_train, y_val, y_test: what is wanted. For "classification" int32 class labels from 0, (n,); for "regression"
+            float32 numbers, (n, d), or (n, t, d) at each step; for "tokens" int32 tokens at each step, (n, t).
+        class_names: the name of each class, in the order of the labels, or of each token of the vocabulary; empty for
+            a regression.
+        task: "classification", "regression" or "tokens".
     """
 
     name: str
@@ -27,24 +31,40 @@ class Dataset:
     x_test: np.ndarray
     y_test: np.ndarray
     class_names: tuple
+    task: str = "classification"
 
     @property
     def input_shape(self):
-        """The shape of one input: (h, w, c) for an image, (2,) for a point."""
+        """The shape of one input: (h, w, c) for an image, (2,) for a point, (t, d) or (t,) for a sequence."""
         return self.x_train.shape[1:]
 
     @property
     def num_classes(self):
-        """The number of classes."""
+        """The number of classes; of tokens in the vocabulary; 0 for a regression."""
         return len(self.class_names)
+
+    @property
+    def num_outputs(self):
+        """How many numbers answer a question: one a class, one a token of the vocabulary, or the d wanted ones."""
+        return self.y_train.shape[-1] if self.task == "regression" else self.num_classes
 
     def __repr__(self):
         parts = f"train {len(self.x_train)}, val {len(self.x_val)}, test {len(self.x_test)}"
-        return f"Dataset({self.name!r}, {self.kind} {self.input_shape}, {self.num_classes} classes, {parts})"
+        wanted = {
+            "classification": f"{self.num_classes} classes",
+            "regression": f"targets {self.y_train.shape[1:]}",
+            "tokens": f"{self.num_classes} tokens",
+        }
+        return f"Dataset({self.name!r}, {self.kind} {self.input_shape}, {wanted[self.task]}, {parts})"
 
 
 class RawData(NamedTuple):
-    """What a loader gives before the validation part is split off: inputs as `scale` times their value."""
+    """What a loader gives before the validation part is split off: inputs as `scale` times their value.
+
+    Attributes:
+        in_time: whether the samples are overlapping windows of one series, in the order of time, so that they may only
+            be split in time.
+    """
 
     x_train: np.ndarray
     y_train: np.ndarray
@@ -52,6 +72,7 @@ class RawData(NamedTuple):
     y_test: np.ndarray
     scale: int
     class_names: tuple
+    in_time: bool = False
 
 
 def standard_stats(x):

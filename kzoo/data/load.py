@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kzoo.data import images, points
+from kzoo.data import images, points, sequences
 from kzoo.data.checks import check_integer, check_number
 from kzoo.data.dataset import Dataset, RawData, complement, stratified_indices
 from kzoo.data.seeds import check_key, generator
@@ -12,18 +12,21 @@ from kzoo.errors import UnknownName, did_you_mean
 
 # The most samples of `smoke=True`: in the training and validation part together, and in the test part.
 SMOKE_TRAIN, SMOKE_TEST = 256, 128
+# Test samples of a computed set of sequences: an error below 0.001 is then known to some percent.
+SEQUENCE_TEST = 1000
 
 
 class DatasetInfo(NamedTuple):
     """What is to be known of a data set before it is loaded.
 
     Attributes:
-        kind: "image" or "points".
+        kind: "image", "points" or "sequence".
         description: one line.
         size: samples and shape, and the size of the download if there is one.
         license: the terms of the data themselves.
         needs_network: whether the first use downloads it, when no copy is on this machine.
         arguments: the names of the arguments that `load_data` takes for this set alone.
+        task: "classification", "regression" or "tokens": see `Dataset`.
     """
 
     kind: str
@@ -32,6 +35,7 @@ class DatasetInfo(NamedTuple):
     license: str
     needs_network: bool
     arguments: tuple = ()
+    task: str = "classification"
 
 
 _COMPUTED = "none: computed by kzoo"
@@ -89,6 +93,70 @@ _TABLE = {
         needs_network=False,
         arguments=("samples", "noise"),
     ),
+    "digits_rows": DatasetInfo(
+        "sequence",
+        "The images of digits, read row by row",
+        "1,438 + 359 of 8 steps of 8",
+        "CC BY 4.0",
+        needs_network=False,
+    ),
+    "mnist_rows": DatasetInfo(
+        "sequence",
+        "The images of mnist, read row by row",
+        "60,000 + 10,000 of 28 steps of 28, 11 MB",
+        "CC BY-SA 3.0",
+        needs_network=True,
+    ),
+    "mnist_pixels": DatasetInfo(
+        "sequence",
+        "The images of mnist, read pixel by pixel (Le, Jaitly and Hinton 2015, arXiv:1504.00941)",
+        "60,000 + 10,000 of 784 steps of 1, 11 MB",
+        "CC BY-SA 3.0",
+        needs_network=True,
+    ),
+    "mnist_permuted": DatasetInfo(
+        "sequence",
+        "The pixels of mnist in one shuffled order (Le, Jaitly and Hinton 2015, arXiv:1504.00941)",
+        "60,000 + 10,000 of 784 steps of 1, 11 MB",
+        "CC BY-SA 3.0",
+        needs_network=True,
+    ),
+    "adding": DatasetInfo(
+        "sequence",
+        "The sum of two marked numbers in a long sequence (Hochreiter and Schmidhuber 1997)",
+        "10,000 + 1,000 of 200 steps of 2, or as asked",
+        _COMPUTED,
+        needs_network=False,
+        arguments=("samples", "length"),
+        task="regression",
+    ),
+    "copying": DatasetInfo(
+        "sequence",
+        "Ten letters to recite after a delay (Arjovsky, Shah and Bengio 2016, arXiv:1511.06464)",
+        "10,000 + 1,000 of 120 tokens, or as asked",
+        _COMPUTED,
+        needs_network=False,
+        arguments=("samples", "delay"),
+        task="tokens",
+    ),
+    "mackey_glass": DatasetInfo(
+        "sequence",
+        "Windows of a chaotic series, to foretell it (Mackey and Glass 1977)",
+        "2,000 + 1,000 of 50 steps of 1, or as asked",
+        _COMPUTED,
+        needs_network=False,
+        arguments=("samples", "window", "ahead"),
+        task="regression",
+    ),
+    "sunspots": DatasetInfo(
+        "sequence",
+        "The yearly numbers of sunspots, to foretell the next; comes with statsmodels, an extra: kzoo[series]",
+        "226 + 53 of 30 steps of 1, or as asked",
+        "public domain",
+        needs_network=False,
+        arguments=("window",),
+        task="regression",
+    ),
 }
 
 
@@ -103,24 +171,34 @@ def load_data(name="digits", *, validation_fraction=0.1, seed=0, smoke=False, **
     Arguments:
         name: one of `list_datasets()`.
         validation_fraction: the share of the training part that becomes the validation part, from 0 to
-            below 1, with its classes in the same proportions. Both parts keep the order of the source.
-        seed: chooses the validation part and, for points, the points: an integer from 0 to 2**32 - 1. The
-            same seed gives the same split and order whatever the backend and the machine, and the same
-            points but for the last digit of a machine's own sine and logarithm.
+            below 1, with its classes in the same proportions where there are classes. Both parts keep the order of
+            the source. Windows of a series are split in time: the last ones become the validation part, and no value
+            that it asks for, or the test part after it, occurs in an earlier part.
+        seed: chooses the validation part and what is drawn at random: points, sequences, the beginning of a computed
+            series. An integer from 0 to 2**32 - 1. The same seed gives the same split and order whatever the
+            backend and the machine, and the same points but for the last digit of a machine's own sine and
+            logarithm.
         smoke: at most 256 samples for training and validation together and 128 for the test, for
             a run that only shows that things work. Of a set of images, always the same ones.
-        **arguments: for points only.
+        **arguments: for computed sets, and the window of "sunspots".
             samples: points for training and validation together, and again as many, from an independent
-                stream, for the test. Default 1,000.
+                stream, for the test; default 1,000. Of "adding", "copying" (default 10,000) and "mackey_glass"
+                (2,000) 1,000 more are the test; those of "mackey_glass" follow in time.
             noise: standard deviation of the Gaussian added to each coordinate, in the units of the plane.
                 Default 0.05 (spirals), 0.1 (moons), 0.25 (xor).
             turns: how often a spiral's arm winds about the origin. Default 1.5.
             classes: the number of spiral arms. Default 2.
+            length: steps of a sequence of "adding". Default 200.
+            delay: steps from the end of the letters of "copying" to the sign to recite them. Default 100.
+            window: steps that a forecast is made from. Default 50 ("mackey_glass") or 30 years ("sunspots").
+            ahead: how long after the window of "mackey_glass" the wanted value is, in units of its time. Default 6.
 
-    Returns: a `Dataset`: images (n, h, w, c) float32 in [0, 1] or points (n, 2) float32, with int32 labels.
+    Returns: a `Dataset`: images (n, h, w, c) float32 in [0, 1], points (n, 2) float32, or sequences (n, t, d) float32
+        or (n, t) int32, with what is wanted of them, as its `task` says.
     Raises:
         UnknownName: no data set has this name.
-        DatasetUnavailable: it is neither on this machine nor to be downloaded, or its checksum is wrong.
+        DatasetUnavailable: it is neither on this machine nor to be downloaded, or its checksum is wrong; or the
+            package that it comes with is not installed.
             Files are looked for in `$KZOO_DATA_DIR`, then `$KERAS_HOME/datasets` (default
             ~/.keras/datasets), where a download goes too. KZOO_OFFLINE=1 forbids the download.
         ValueError: an argument is out of range, or this data set does not take it.
@@ -137,16 +215,24 @@ def load_data(name="digits", *, validation_fraction=0.1, seed=0, smoke=False, **
     check_number("validation_fraction", validation_fraction, lambda v: 0 <= v < 1, share)
     seed = check_key("seed", seed)
 
-    raw = (_load_images if info.kind == "image" else _load_points)(name, seed, smoke, arguments)
-    y_train = raw.y_train.astype(np.int32)
-    count = round(validation_fraction * len(y_train))
-    if count == len(y_train) or (count == 0 and validation_fraction > 0):
+    raw = _LOADERS[info.kind](name, seed, smoke, arguments)
+    y_train, y_test = (
+        y.astype(np.float32 if info.task == "regression" else np.int32) for y in (raw.y_train, raw.y_test)
+    )
+    n = len(y_train)
+    count = round(validation_fraction * n)
+    if count == n or (count == 0 and validation_fraction > 0):
         raise ValueError(
-            f"validation_fraction={validation_fraction!r} of {len(y_train)} samples leaves none for "
+            f"validation_fraction={validation_fraction!r} of {n} samples leaves none for "
             f"{'training' if count else 'validation'}. Take another, or 0 for no validation part."
         )
-    validation = stratified_indices(y_train, count, generator("validation", seed))
-    training = complement(validation, len(y_train))
+    if raw.in_time:
+        validation = np.arange(n - count, n)
+    elif info.task == "classification":
+        validation = stratified_indices(y_train, count, generator("validation", seed))
+    else:
+        validation = np.sort(generator("validation", seed).permutation(n)[:count])
+    training = complement(validation, n)
     return Dataset(
         name,
         info.kind,
@@ -155,13 +241,17 @@ def load_data(name="digits", *, validation_fraction=0.1, seed=0, smoke=False, **
         _scaled(raw.x_train[validation], raw.scale),
         y_train[validation],
         _scaled(raw.x_test, raw.scale),
-        raw.y_test.astype(np.int32),
+        y_test,
         raw.class_names,
+        info.task,
     )
 
 
 def _load_images(name, seed, smoke, arguments):
-    raw = getattr(images, name)()  # a set's loader bears its name
+    return _fewer_images(getattr(images, name)(), smoke)  # a set's loader bears its name
+
+
+def _fewer_images(raw, smoke):
     if not smoke:
         return raw
     train = stratified_indices(raw.y_train, min(SMOKE_TRAIN, len(raw.y_train)), generator("smoke"))
@@ -177,7 +267,7 @@ def _load_images(name, seed, smoke, arguments):
 def _load_points(name, seed, smoke, arguments):
     make = getattr(points, name)
     if smoke:
-        arguments["samples"] = min(check_integer("samples", arguments.get("samples", SMOKE_TRAIN), 1), SMOKE_TRAIN)
+        arguments["samples"] = _fewer_samples(arguments)
     x_train, y_train = make(generator("points", seed, 0), **arguments)
     x_test, y_test = make(generator("points", seed, 1), **arguments)
     if smoke:
@@ -190,6 +280,31 @@ def _load_points(name, seed, smoke, arguments):
     return RawData(x_train, y_train, x_test, y_test, 1, names[name])
 
 
+def _load_sequences(name, seed, smoke, arguments):
+    make = getattr(sequences, name)
+    if smoke and "samples" in _TABLE[name].arguments:
+        arguments["samples"] = _fewer_samples(arguments)
+    test = SMOKE_TEST if smoke else SEQUENCE_TEST
+    if name in ("adding", "copying"):
+        x_train, y_train = make(generator("sequences", seed, 0), **arguments)
+        x_test, y_test = make(generator("sequences", seed, 1), **{**arguments, "samples": test})
+        return RawData(x_train, y_train, x_test, y_test, 1, sequences.COPYING_TOKENS if name == "copying" else ())
+    if name == "mackey_glass":
+        return RawData(*make(generator("sequences", seed), test=test, **arguments), 1, (), in_time=True)
+    if name == "sunspots":  # fewer than smoke allows
+        return RawData(*make(**arguments), 1, (), in_time=True)
+    return _fewer_images(make(), smoke)
+
+
+_LOADERS = {"image": _load_images, "points": _load_points, "sequence": _load_sequences}
+
+
+def _fewer_samples(arguments):
+    return min(check_integer("samples", arguments.get("samples", SMOKE_TRAIN), 1), SMOKE_TRAIN)
+
+
 def _scaled(x, scale):
+    if x.dtype == np.int32:
+        return x  # tokens are names, not quantities
     # order="C": CIFAR-10 is stored a colour at a time, and its arrays would keep that order in memory.
     return np.divide(x, np.float32(scale), dtype=np.float32, order="C")

@@ -5,7 +5,16 @@ import numpy as np
 from kzoo.data.checks import check_integer
 
 # The number is part of every stream's key: to change one is to change every split and every run made with it.
-_DOMAINS = {"test part": 1, "smoke": 2, "validation": 3, "points": 4, "order": 5, "augmentation": 6}
+_DOMAINS = {
+    "test part": 1,
+    "smoke": 2,
+    "validation": 3,
+    "points": 4,
+    "order": 5,
+    "augmentation": 6,
+    "sequences": 7,
+    "permutation": 8,
+}
 
 
 def generator(domain, *keys):

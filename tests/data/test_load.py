@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from kzoo.data import images, list_datasets, load_data, standard_stats
+from kzoo.data import images, list_datasets, load_data, sequences, standard_stats
 from kzoo.data.dataset import stratified_indices
 from kzoo.errors import UnknownName
 
@@ -135,7 +135,8 @@ def test_a_misspelt_name_is_answered_with_the_nearest_and_the_list():
         load_data("fashion-mnits")
     assert str(caught.value) == (
         "No data set is called 'fashion-mnits'. Did you mean 'fashion_mnist'? "
-        "There are: digits, mnist, fashion_mnist, cifar10, spirals, moons, xor."
+        "There are: digits, mnist, fashion_mnist, cifar10, spirals, moons, xor, digits_rows, mnist_rows, mnist_pixels, "
+        "mnist_permuted, adding, copying, mackey_glass, sunspots."
     )
     with pytest.raises(UnknownName, match=r"No data set is called 3. There are: digits"):
         load_data(3)
@@ -161,15 +162,17 @@ def test_a_seed_out_of_range_is_refused():
 def test_the_table_describes_every_set_that_loads():
     table = list_datasets()
     for name, info in table.items():
-        assert info.kind in ("image", "points")
+        assert info.kind in ("image", "points", "sequence")
+        assert info.task in ("classification", "regression", "tokens")
         assert info.description
         assert "\n" not in info.description
         assert info.size
         assert info.license
         if not info.needs_network:
-            assert load_data(name, smoke=True).kind == info.kind
+            data = load_data(name, smoke=True)
+            assert (data.name, data.kind, data.task) == (name, info.kind, info.task)
         else:
-            assert callable(getattr(images, name))
+            assert callable(getattr(sequences if info.kind == "sequence" else images, name))
     assert next(iter(table)) == "digits"
     table.clear()
     assert list_datasets()
