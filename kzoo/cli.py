@@ -8,9 +8,11 @@ import argparse
 import json
 import os
 import sys
+from pathlib import Path
 
 from kzoo import __version__, registry
 from kzoo.errors import KzooError, UnknownName, did_you_mean
+from kzoo.files import runs_in
 
 _COMMANDS = {
     "list": "models, their recipes and presets",
@@ -47,8 +49,10 @@ def _list(argv) -> int:
     given = parser.parse_args(argv)
     names = registry.list_models(given.pattern, family=given.family)
     if not names:
-        print(f"No model matches {given.pattern!r}. Models: {', '.join(registry.list_models())}.")
-        return 0
+        known = registry.list_models(family=given.family)
+        of = f" of the family {given.family!r}" if given.family else ""
+        near = did_you_mean(given.pattern, known)
+        raise UnknownName(f"No model{of} matches {given.pattern!r}.{near} Models{of}: {', '.join(known)}.")
     rows = [("model", "family", "recipes", "presets", "what it is")]
     for name in names:
         info = registry.model_info(name)
@@ -88,11 +92,22 @@ def _info(argv) -> int:
     return 0
 
 
+def _refuse_folder_of_runs(path: str) -> None:
+    """Says which runs lie in a folder that is none itself; before Keras loads, which takes seconds."""
+    folder = Path(path)
+    own = any((folder / name).exists() for name in ("recipe.json", "config.json", "best.keras"))
+    if path in registry.list_presets() or own or not (runs := runs_in(folder)):
+        return
+    shown = ", ".join(map(str, runs[:20])) + (" ..." if len(runs) > 20 else "")
+    raise UnknownName(f"{folder} holds runs and is none itself; name one of them. Runs here: {shown}.")
+
+
 def _evaluate(argv) -> int:
     parser = argparse.ArgumentParser(prog="kzoo evaluate", description="Measure a model on a test set.")
     parser.add_argument("model", help="a run folder, a preset's name or folder, or a .keras file")
     parser.add_argument("--data", help="the data set (default: the one of its recipe)")
     given = parser.parse_args(argv)
+    _refuse_folder_of_runs(given.model)
 
     from kzoo.training.measure import measure
 
@@ -110,6 +125,7 @@ def _publish(argv) -> int:
     parser.add_argument("folder", help="the preset folder to write; its name is the preset's name")
     parser.add_argument("--force", action="store_true", help="replace the preset that the folder holds")
     given = parser.parse_args(argv)
+    _refuse_folder_of_runs(given.run)
 
     from kzoo.training.publish import publish
 

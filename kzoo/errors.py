@@ -5,6 +5,9 @@ message alone, without a traceback, and leaves with exit code 2.
 """
 
 import difflib
+import re
+
+_DOUBLED = re.compile(r"(.)\1+")
 
 
 class KzooError(Exception):
@@ -32,5 +35,12 @@ class UnknownName(KzooError, KeyError):
 
 def did_you_mean(name: str, known) -> str:
     """A sentence " Did you mean 'x'?" where a known name is near, else nothing."""
-    near = difflib.get_close_matches(str(name), list(known), n=1, cutoff=0.5)
-    return f" Did you mean {near[0]!r}?" if near else ""
+    nearness = {candidate: _nearness(str(name).lower(), candidate.lower()) for candidate in sorted(known)}
+    near = max(nearness, key=nearness.get, default=None)
+    return f" Did you mean {near!r}?" if near is not None and nearness[near] >= 0.5 else ""
+
+
+def _nearness(name: str, other: str) -> float:
+    """0 for nothing in common, 1 for equal names. One slip on a doubled letter counts once: cmm is near cnn."""
+    pairs = ((name, other), (_DOUBLED.sub(r"\1", name), _DOUBLED.sub(r"\1", other)))
+    return max(difflib.SequenceMatcher(None, *pair).ratio() for pair in pairs)

@@ -1,4 +1,7 @@
-"""Writing a file so that a kill at any moment leaves either the old one or the new one, never half of one."""
+"""Writing a file so that a kill at any moment leaves either the old one or the new one, never half of one.
+
+Reading JSON, and finding runs, for whoever has a path and no more.
+"""
 
 import contextlib
 import json
@@ -13,6 +16,12 @@ from kzoo.errors import KzooError
 def keras_home() -> Path:
     """The folder of Keras's settings and caches: $KERAS_HOME, else ~/.keras."""
     return Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser()
+
+
+def runs_in(folder) -> list[Path]:
+    """The run folders that lie in a folder, such as ./runs, in the order of their names."""
+    found = {file.parent for file in Path(folder).glob("*/recipe.json")}
+    return sorted(run for run in found if not (run / "config.json").is_file())  # a preset keeps its recipe too
 
 
 @contextlib.contextmanager

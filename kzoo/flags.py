@@ -12,7 +12,8 @@ import typing
 from pathlib import Path
 
 from kzoo import registry
-from kzoo.errors import RecipeError, did_you_mean
+from kzoo.errors import KzooError, RecipeError, did_you_mean
+from kzoo.files import read_json
 from kzoo.recipe import Recipe
 
 # Given by the data set, or decided by another key of the recipe.
@@ -291,14 +292,21 @@ def _split_off_model(rest: list[str]) -> tuple[str | None, list[str]]:
 
 
 def read_config(path: str, flag: str = "--config") -> dict:
+    """The object of a recipe's file, in which the model and the data set are named, if at all, in text.
+
+    Args:
+        path: The file.
+        flag: The flag that named it, for the message.
+
+    Raises:
+        RecipeError: if the file is missing or holds anything else.
+    """
     try:
-        plain = json.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RecipeError(f"{flag}: {path} cannot be read: {error.strerror}.") from None
-    except ValueError as error:
-        raise RecipeError(f"{flag}: {path} is not valid JSON: {error}.") from None
+        plain = read_json(path, "To see what a recipe looks like, type:  kzoo train cnn --print-config")
+    except KzooError as error:
+        raise RecipeError(f"{flag}: {error}") from None
     for key in ("model", "data"):
-        if not isinstance(plain, dict) or not isinstance(plain.get(key, {}), dict):
+        if not isinstance(plain.get(key, {}), dict):
             raise RecipeError(f'{flag}: {path}: expected {{"model": {{"name": ...}}, ...}}; see --print-config.')
         name = plain.get(key, {}).get("name", "")
         if not isinstance(name, str):

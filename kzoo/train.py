@@ -52,19 +52,19 @@ def train(argv: list[str]) -> int:
 
     # Tables alone go through rich: it would break the lines that are to be copied.
     console = Console(highlight=False, markup=False, emoji=False)
-    if recipe is not None:
-        console.print(_recipe_table(recipe, backend.name()))
-    else:
-        print(f"Continuing the run in {given.resume} on {backend.name()}.", flush=True)
-        _warn_of_another_backend(Path(given.resume), backend.name())
     folder = Path(given.resume) if given.resume else None
 
+    # Called once data and model stand: what they refuse is then said alone, not beneath a screen of settings.
     def announce(made: Path) -> None:
         nonlocal folder
         folder = made
         interrupt.held = True
-        if not given.resume:
+        if recipe is not None:
+            console.print(_recipe_table(recipe, backend.name()))
             print(f"Run folder: {folder}", flush=True)
+        else:
+            print(f"Continuing the run in {folder} on {backend.name()}.", flush=True)
+            _warn_of_another_backend(folder, backend.name())
 
     try:
         with _Interrupt() as interrupt:
@@ -81,6 +81,8 @@ def train(argv: list[str]) -> int:
         return 130
     except OSError as error:
         raise KzooError(f"{os_error_in_words(error)}{_remedy(error, folder, given.out)}") from error
+    if not interrupt.held:
+        print(f"The run in {result.folder} has ended before; nothing was trained.")
     console.print(_metrics_table(result.metrics))
     print(f"Next, type:  kzoo evaluate {shlex.quote(str(result.folder))}")
     # Asked for after the last batch: the run is whole, and a script that goes on to the next one is to stop.

@@ -15,6 +15,7 @@ import pytest
 
 import kzoo
 from kzoo.cli import main
+from kzoo.errors import did_you_mean
 from kzoo.flags import read_recipe
 from kzoo.recipe import Recipe
 from kzoo.training import RunResult
@@ -64,6 +65,81 @@ def test_a_typo_in_a_command_or_a_model_gets_a_suggestion(capsys):
     assert "Did you mean 'cnn'" in _refused(capsys, "train", "cn")
     assert "Did you mean 'cnn'" in _refused(capsys, "info", "cmn")
     assert "Did you mean 'mnist'" in _refused(capsys, "train", "cnn", "--data", "mnsit", "--smoke")
+
+
+@pytest.mark.parametrize("command", ["train", "demo", "info", "list"])
+@pytest.mark.parametrize("typed", ["cmm", "CNN", "cn"])
+def test_a_slip_of_the_finger_gets_the_nearest_name_wherever_a_model_is_named(command, typed, capsys):
+    assert "Did you mean 'cnn'?" in _refused(capsys, command, typed)
+
+
+def test_a_name_that_is_near_nothing_gets_no_suggestion():
+    for typed in ("foo", "", "x" * 40, "../../etc/passwd"):
+        assert did_you_mean(typed, ["cnn", "mlp", "perceptron"]) == ""
+    assert did_you_mean("cnn", []) == ""
+    assert did_you_mean("acb", {"abc", "cab", "bca"}) == " Did you mean 'abc'?", "of equals the first"
+
+
+def test_a_list_that_would_be_empty_says_what_was_sought_and_what_there_is(capsys):
+    message = _refused(capsys, "list", "foo")
+    assert message == f"kzoo: No model matches 'foo'. Models: {', '.join(kzoo.list_models())}.\n"
+    assert capsys.readouterr().out == ""
+    message = _refused(capsys, "list", "cn*", "--family", "feedforward")
+    assert "No model of the family 'feedforward' matches 'cn*'" in message
+    assert f"Models of the family 'feedforward': {', '.join(kzoo.list_models(family='feedforward'))}." in message
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (["cnn", "--data", "mnis"], "No data set is called 'mnis'. Did you mean 'mnist'?"),
+        (["cnn", "--model.dropout", "1.5"], "model.dropout: got 1.5"),
+        (["--resume", "absent"], "absent is no run folder"),
+    ],
+    ids=["data", "model", "resume"],
+)
+def test_what_a_run_refuses_is_said_alone(argv, words, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", *argv]) == 2
+    shown = capsys.readouterr()
+    assert words in shown.err
+    assert shown.out == ""
+
+
+def test_the_settings_of_a_run_are_shown_before_it_begins(capsys, monkeypatch, tmp_path):
+    def run(recipe, *, announce, **_):
+        assert capsys.readouterr().out == ""
+        announce(tmp_path)
+        shown = capsys.readouterr().out
+        assert "mlp on moons" in shown
+        assert "label_smoothing" in shown
+        assert shown.splitlines()[-1] == f"Run folder: {tmp_path}"
+        return RunResult(tmp_path, {"test_accuracy": 0.5}, None)
+
+    monkeypatch.setattr("kzoo.training.run", run)
+    assert main(["train", "mlp", "--data", "moons"]) == 0
+    assert "Result" in capsys.readouterr().out
+
+
+def test_a_resume_of_a_run_that_has_ended_says_so(capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr("kzoo.training.run", lambda *_, **__: RunResult(tmp_path, {"test_accuracy": 0.5}, None))
+    assert main(["train", "--resume", str(tmp_path)]) == 0
+    shown = capsys.readouterr().out
+    assert f"The run in {tmp_path} has ended before; nothing was trained." in shown.splitlines()
+    assert "50.00 %" in shown
+    assert "Continuing" not in shown
+
+
+def test_a_resume_on_another_backend_says_so_before_it_begins(capsys, monkeypatch, tmp_path):
+    (tmp_path / "env.json").write_text('{"backend": "abacus"}')
+
+    def run(recipe, *, announce, **_):
+        announce(tmp_path)
+        assert f"KERAS_BACKEND=abacus kzoo train --resume {tmp_path}" in capsys.readouterr().out
+        return RunResult(tmp_path, {"test_accuracy": 0.5}, None)
+
+    monkeypatch.setattr("kzoo.training.run", run)
+    assert main(["train", "--resume", str(tmp_path)]) == 0
 
 
 def test_train_without_a_model_and_without_a_terminal_lists_the_choices(capsys, monkeypatch):
@@ -152,7 +228,8 @@ def test_the_printed_config_is_the_recipe_that_runs(capsys, tmp_path):
         ('{"model": "cnn"}', ["expected", "name"]),
         ('{"model": {"name": ["cnn"]}}', ["model.name", "['cnn']", "expected text"]),
         ('{"model": {"name": "cnn"}, "data": {"name": {"a": 1}}}', ["data.name", "{'a': 1}", "expected text"]),
-        ("{", ["not valid JSON"]),
+        ("{", ["--config: ", "c.json", "no valid JSON", "--print-config"]),
+        ("[]", ["--config: ", "c.json", "no JSON object", "--print-config"]),
         ('{"model": {"name": "mlp"}}', ["mlp", "cnn"]),
     ],
 )
@@ -192,6 +269,27 @@ def test_evaluate_says_what_it_cannot_find(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert "No preset 'nothing'" in _refused(capsys, "evaluate", "nothing")
     assert "no.keras" in _refused(capsys, "evaluate", "no.keras")
+
+
+@pytest.mark.parametrize("command", [["evaluate", "runs"], ["publish", "runs", "mine"]], ids=" ".join)
+def test_a_folder_of_runs_lists_them(command, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("b-2", "a-1"):
+        (tmp_path / "runs" / name).mkdir(parents=True)
+        (tmp_path / "runs" / name / "recipe.json").write_text("{}")
+    (tmp_path / "runs" / "notes").mkdir()
+    message = _refused(capsys, *command)
+    assert message == (
+        "kzoo: runs holds runs and is none itself; name one of them. "
+        f"Runs here: {os.path.join('runs', 'a-1')}, {os.path.join('runs', 'b-2')}.\n"
+    )
+    # What is itself a run, or holds presets and no run, is answered as before.
+    (tmp_path / "runs" / "recipe.json").write_text("{}")
+    assert "holds runs" not in _refused(capsys, *command)
+    (tmp_path / "runs" / "recipe.json").unlink()
+    for name in ("b-2", "a-1"):
+        (tmp_path / "runs" / name / "config.json").write_text("{}")
+    assert "holds runs" not in _refused(capsys, *command)
 
 
 def test_a_run_made_shorter_shortens_the_recipes_warm_up_and_no_other(tmp_path):

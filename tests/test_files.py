@@ -1,11 +1,12 @@
-"""Files are written whole or not at all."""
+"""Files are written whole or not at all; what is read is what was expected, or is named with a remedy."""
 
 import json
 
 import pytest
 
 from kzoo import files
-from kzoo.files import copy, replacing, replacing_folder, write_json, write_text
+from kzoo.errors import KzooError
+from kzoo.files import copy, read_json, replacing, replacing_folder, runs_in, write_json, write_text
 
 
 def test_a_file_appears_under_its_name_only_when_it_is_whole(tmp_path):
@@ -95,3 +96,35 @@ def test_a_folder_whose_exchange_is_interrupted_is_put_back(tmp_path, monkeypatc
         (temporary / "config.json").write_text("new")
     assert (folder / "config.json").read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["preset"]
+
+
+def test_runs_are_found_by_their_recipes_and_presets_are_none(tmp_path):
+    for name in ("b", "a", "preset"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "recipe.json").touch()
+    (tmp_path / "preset" / "config.json").touch()
+    (tmp_path / "notes").mkdir()
+    assert runs_in(tmp_path) == [tmp_path / "a", tmp_path / "b"]
+    assert runs_in(tmp_path / "absent") == []
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "cannot be read: "),
+        (b"{", "no valid JSON"),
+        (b'"\xff"', "no valid JSON"),
+        (b"[]", "no JSON object"),
+        (b'{"a": 1}', "lacks b, c"),
+    ],
+    ids=["absent", "half", "no UTF-8", "a list", "keys missing"],
+)
+def test_a_file_that_is_not_the_object_expected_is_named_with_the_remedy(content, words, tmp_path):
+    path = tmp_path / "state.json"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(KzooError) as refused:
+        read_json(path, "Write it anew.", ("a", "b", "c"))
+    assert str(path) in str(refused.value)
+    assert words in str(refused.value)
+    assert str(refused.value).endswith(" Write it anew.")
