@@ -8,7 +8,7 @@ WIDE_RINGS = 30  # up to so many wrong points stand out by a wide ring
 
 
 def decision_surface(
-    predict, x, y, *, title: str, x_test=None, y_test=None, margin: float = 0.3, resolution: int = 200
+    predict, x, y, *, title: str, class_names=None, x_test=None, y_test=None, margin: float = 0.3, resolution: int = 200
 ):
     """The class that a model gives to every point of the plane, with the data on top, as a matplotlib Figure.
 
@@ -17,11 +17,17 @@ def decision_surface(
         x: (n, 2) training points.
         y: (n,) their integer classes.
         title: which model on which task; the accuracies are written beneath it.
+        class_names: the name of class 0, class 1, ... in the legend; by default these words.
         x_test, y_test: points that the model did not see, drawn hollow.
         margin: how far the plane reaches past the points, in the unit of x.
         resolution: grid points along each axis.
 
-    Colours are paler where probabilities leave the answer open. A ring marks a point on the wrong side.
+    Colours are paler where probabilities leave the answer open. A ring marks a training point on the wrong side,
+    a cross a test point.
+
+    Raises:
+        ValueError: if an array does not fit, or there is not one name for each class; the message says what was
+            received.
     """
     x, y = _points("x", x, "y", y)
     if (x_test is None) != (y_test is None):
@@ -41,11 +47,18 @@ def decision_surface(
     seen = int(max(labels.max() for _, _, labels in sets)) + 1
     if seen > classes:
         raise ValueError(f"the classes reach {seen - 1}, but predict gives scores for 0..{classes - 1} only.")
+    names = [f"class {index}" for index in range(classes)] if class_names is None else [str(n) for n in class_names]
+    if len(names) != classes:
+        raise ValueError(
+            f"class_names must hold one name for each of the {classes} classes that predict scores; received "
+            f"{len(names)}: {', '.join(names)}."
+        )
 
     # The plane fills 5 inches on its longer side. The rest is for the labels, and wide enough that the height
     # is what binds: matplotlib's layout cuts the label off an axes of fixed aspect that the width binds.
     width, height = 5.0 * (high - low) / (high - low).max()
-    figure = new_figure(width + 3.6, height + 1.1)
+    legend = 0.075 * (max(map(len, names)) + len(", training"))  # inches
+    figure = new_figure(width + max(3.6, 1.5 + legend), height + 1.1)
     axes = figure.add_subplot()
     axes.imshow(_shades(scores), origin="lower", extent=(low[0], high[0], low[1], high[1]), interpolation="nearest")
     for index in range(classes):
@@ -67,15 +80,10 @@ def decision_surface(
                 points[mine, 0], points[mine, 1], s=size, marker=marker(index), linewidths=1.0, zorder=3,
                 facecolors=color(index) if which == "training" else "white",
                 edgecolors="white" if which == "training" else color(index),
-                label=f"class {index}, {which}",
+                label=f"{names[index]}, {which}",
             )  # fmt: skip
-        # Wide rings would hide a crowd of wrong points, and the points beside them.
-        few = wrong.sum() <= WIDE_RINGS
         if wrong.any():
-            axes.scatter(
-                points[wrong, 0], points[wrong, 1], s=size + (90 if few else 12), marker="o", facecolors="none",
-                edgecolors=BLACK, linewidths=1.3 if few else 0.7, zorder=4, label=f"wrong, {which} ({wrong.sum()})",
-            )  # fmt: skip
+            _mark_wrong(axes, points[wrong], which, size)
     axes.set_xlim(low[0], high[0])
     axes.set_ylim(low[1], high[1])
     axes.set_aspect("equal")
@@ -83,6 +91,20 @@ def decision_surface(
     axes.set_title(f"{title}\n{', '.join(summary)}", fontsize=12)
     figure.legend(loc="outside right upper", fontsize=TICK, frameon=False)
     return figure
+
+
+def _mark_wrong(axes, points, which: str, size: float) -> None:
+    """A ring about each wrong training point; a cross in each wrong test point, which is hollow."""
+    few = len(points) <= WIDE_RINGS
+    words = {"label": f"wrong, {which} ({len(points)})", "zorder": 4}
+    if which == "test":
+        axes.scatter(*points.T, s=0.5 * size, marker="x", color=BLACK, linewidths=1.3 if few else 0.7, **words)
+        return
+    # Wide rings would hide a crowd of wrong points, and the points beside them.
+    axes.scatter(
+        *points.T, s=size + (90 if few else 12), marker="o", facecolors="none", edgecolors=BLACK,
+        linewidths=1.3 if few else 0.7, **words,
+    )  # fmt: skip
 
 
 def _shades(scores) -> np.ndarray:

@@ -32,7 +32,7 @@ def pictures(axes):
 
 def draw(figure):
     """Runs the whole layout, where overlong labels or collapsed axes warn; a warning fails a test."""
-    figure.canvas.draw()
+    figure.draw_without_rendering()  # the canvas of a bare Figure draws nothing
 
 
 # The palette
@@ -46,7 +46,7 @@ def test_no_two_of_seventy_classes_share_colour_and_shape():
 def test_drawing_and_saving_load_no_pyplot():
     code = (
         "import sys; from kzoo import plots; assert 'matplotlib' not in sys.modules\n"
-        "f = plots.learning_curves({'loss': [1.0]}, title='t'); f.canvas.draw()\n"
+        "f = plots.learning_curves({'loss': [1.0]}, title='t'); f.draw_without_rendering()\n"
         "assert 'matplotlib.pyplot' not in sys.modules and 'keras' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
@@ -391,9 +391,49 @@ def test_test_points_are_hollow_and_counted_apart():
     np.testing.assert_array_equal(hollow.get_facecolor(), [[1, 1, 1, 1]])
 
 
+def test_a_ring_marks_a_wrong_training_point_and_a_cross_a_wrong_test_point():
+    figure = plots.decision_surface(
+        by_first_input, XOR, XOR_CLASSES, title="t", x_test=XOR + 0.1, y_test=[0, 1, 0, 1], resolution=10
+    )
+    draw(figure)
+    (axes,) = figure.axes
+    marks = {artist.get_label(): artist for artist in axes.collections if artist.get_label().startswith("wrong")}
+    assert list(marks) == ["wrong, training (2)", "wrong, test (2)"]
+    ring, cross = marks.values()
+    np.testing.assert_array_equal(ring.get_offsets(), [[0, 1], [1, 1]])
+    np.testing.assert_allclose(cross.get_offsets(), [[0.1, 1.1], [1.1, 0.1]], rtol=1e-12)
+    closed = [len(mark.get_paths()[0].to_polygons(closed_only=True)) for mark in (ring, cross)]
+    assert closed == [1, 0]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == [
+        artist.get_label() for artist in axes.collections if artist.get_label()[0] != "_"
+    ]
+
+
+def test_classes_are_named_in_the_legend_as_in_the_other_figures():
+    names = ["upper moon", "lower moon"]
+    figure = plots.decision_surface(
+        by_first_input, XOR, XOR_CLASSES, title="t", class_names=names, x_test=XOR, y_test=XOR_CLASSES, resolution=10
+    )
+    draw(figure)
+    shown = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert [text for text in shown if not text.startswith("wrong")] == [
+        *("upper moon, training", "lower moon, training", "upper moon, test", "lower moon, test"),
+    ]
+
+
+def test_long_names_of_classes_take_no_room_from_the_plane():
+    sides = []
+    for names in (["a", "b"], ["a" * 60, "b" * 60]):
+        figure = plots.decision_surface(by_first_input, XOR, XOR_CLASSES, title="t", class_names=names, resolution=10)
+        draw(figure)
+        sides.append(figure.axes[0].bbox.width)
+    assert sides[1] == pytest.approx(sides[0], rel=0.02)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        ({"class_names": ["one"]}, r"one name for each of the 2 classes.*received 1: one\."),
         ({"x": np.zeros((4, 3))}, r"x must be of shape \(n, 2\); received \(4, 3\)"),
         ({"y": [0, 1]}, r"y must hold 4 integer classes.*received shape \(2,\)"),
         ({"y": [0.0, 1.0, 1.0, 0.0]}, "of float64"),
