@@ -12,7 +12,7 @@ BEGIN, END = "<!-- models: made by docs/make_readme.py -->", "<!-- end of models
 
 def table() -> str:
     """The table in Markdown."""
-    rows = ["| model | what it is | preset | test accuracy | parameters |", "| --- | --- | --- | --- | --- |"]
+    rows = ["| model | what it is | preset | on the test part | parameters |", "| --- | --- | --- | --- | --- |"]
     for name in registry.list_models():
         first = f"`{name}` | {registry.model_info(name).summary}"
         for preset in registry.list_presets(model=name) or [None]:
@@ -20,11 +20,16 @@ def table() -> str:
                 rows.append(f"| {first} | | | |")
                 continue
             metrics = json.loads((registry.preset_folder(preset) / "metrics.json").read_text(encoding="utf-8"))
-            rows.append(
-                f"| {first} | `{preset}` | {100 * metrics['test_accuracy']:.2f} % | {metrics['parameters']:,} |"
-            )
+            rows.append(f"| {first} | `{preset}` | {figure(metrics)} | {metrics['parameters']:,} |")
             first = " | "
     return "\n".join(rows)
+
+
+def figure(metrics: dict) -> str:
+    """The figure that tells how good a preset is."""
+    if "test_accuracy" in metrics:
+        return f"{100 * metrics['test_accuracy']:.2f} % right"
+    return f"mean squared error {metrics['test_mse']:.2g}"
 
 
 def made() -> str:

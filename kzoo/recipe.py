@@ -84,6 +84,10 @@ def _check(key: str, value, hint, metadata) -> None:
         raise RecipeError(f"{key}: got {value!r}; expected a {hint.__name__}.")
 
 
+# Arguments of models that follow from the data and from the rest of the recipe.
+DECIDED = ("input_shape", "num_classes", "num_outputs", "num_sequences", "task", "statistics", "portable_dropout")
+
+
 @dataclass(frozen=True)
 class ModelSpec(_Checked):
     """The model and the arguments of its constructor; the input shape and the classes come from the data.
@@ -98,7 +102,7 @@ class ModelSpec(_Checked):
 
     def __post_init__(self):
         super().__post_init__()
-        for key in ("input_shape", "num_classes", "statistics", "portable_dropout"):
+        for key in DECIDED:
             if key in self.arguments:
                 raise RecipeError(f"model.{key}: decided by the data and the recipe; leave it out.")
         try:
@@ -253,7 +257,8 @@ class Recipe(_Checked):
         early_stopping: When to stop early.
         epochs: Passes over the training part.
         batch_size: Samples per step; the last batch of an epoch may be smaller.
-        monitor: The validation figure that chooses the best weights, stops early and detects a plateau.
+        monitor: The validation figure that chooses the best weights, stops early and detects a plateau: "val_loss"
+            or "val_accuracy"; null takes the accuracy for classification, else the loss.
         precision: Keras's dtype policy.
         random: "portable" draws dropout and noise with the same bits on every backend; "native" takes the
             backend's own generator.
@@ -273,7 +278,7 @@ class Recipe(_Checked):
     early_stopping: EarlyStoppingSpec = field(default_factory=EarlyStoppingSpec)
     epochs: int = _number(10, low=1)
     batch_size: int = _number(128, low=1)
-    monitor: Literal["val_accuracy", "val_loss"] = "val_accuracy"
+    monitor: Literal["val_accuracy", "val_loss"] | None = None
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
     random: Literal["portable", "native"] = "portable"
     seed: int = _number(0, low=0, below=2**31)

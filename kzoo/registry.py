@@ -27,6 +27,8 @@ class ModelInfo:
         target: "module:Class".
         summary: One line for tables.
         recipes: Data sets that the model has a recipe for; the first is the default of `kzoo train`.
+        kinds: The kinds of data that it takes: "image", "points", "sequence".
+        tasks: What it can be asked to do: "classification", "tokens", "regression".
     """
 
     name: str
@@ -34,6 +36,8 @@ class ModelInfo:
     target: str
     summary: str
     recipes: tuple[str, ...]
+    kinds: tuple[str, ...] = ("image", "points")
+    tasks: tuple[str, ...] = ("classification",)
 
     def load(self) -> type:
         """Imports the model's page and returns its class; this imports Keras."""
@@ -64,6 +68,7 @@ _MODELS = {
             "kzoo.models.cnn:CNN",
             "3 x 3 convolutions with batch normalisation and max-pooling",
             ("digits", "mnist"),
+            kinds=("image",),
         ),
     )
 }

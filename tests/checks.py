@@ -15,10 +15,18 @@ SAME = {"rtol": 0, "atol": 1e-6}
 
 
 def sample_inputs(model, count: int, seed: int = 0):
-    """Random inputs and labels that fit a classifier."""
+    """Random inputs and targets that fit a model."""
     rng = np.random.default_rng(seed)
-    x = rng.normal(size=(count, *model.input_shape[1:])).astype("float32")
-    return x, rng.integers(0, model.output_shape[-1], count).astype("int32")
+    x = model.sample_inputs(count, seed)
+    shape = (count, *model.output_shape[1:])
+    if model.task == "regression":
+        return x, rng.uniform(-0.5, 0.5, shape).astype("float32")
+    return x, rng.integers(0, shape[-1], shape[:-1]).astype("int32")
+
+
+def first(x, count: int):
+    """The first samples of inputs, which may be a dictionary."""
+    return keras.tree.map_structure(lambda part: part[:count], x)
 
 
 def check_model(name: str, tmp_path) -> None:
@@ -54,10 +62,10 @@ def _check_shapes(model):
     for count in (1, 3, 8):
         x, _ = sample_inputs(model, count)
         logits = _logits(model, x)
-        assert logits.shape == (count, model.output_shape[-1])
+        assert logits.shape == (count, *model.output_shape[1:])
         assert np.isfinite(logits).all()
     # A sample's logits do not depend on its neighbours in the batch.
-    np.testing.assert_allclose(_logits(model, x[:1]), logits[:1], rtol=0, atol=1e-5)
+    np.testing.assert_allclose(_logits(model, first(x, 1)), logits[:1], rtol=0, atol=1e-5)
 
 
 def _check_variants(name, variants):
@@ -146,8 +154,9 @@ def load_folder(folder):
 def _check_activations(model):
     x, _ = sample_inputs(model, 3)
     found = model.activations(x)
-    assert list(found)[-1] == "logits"
-    np.testing.assert_allclose(found["logits"], _logits(model, x), **SAME)
+    last = "outputs" if model.task == "regression" else "logits"
+    assert list(found)[-1] == last
+    np.testing.assert_allclose(found[last], _logits(model, x), **SAME)
     assert all(len(value) == 3 for value in found.values())
 
 
@@ -176,14 +185,23 @@ def _check_learning(name):
     keras.utils.set_random_seed(5)
     overrides = {"dropout": 0.0} if "dropout" in registry.model_arguments(name) else {}
     model = registry.create_model(f"{name}:mu", **overrides)
-    x, _ = sample_inputs(model, 4)
-    y = (np.arange(4) % model.output_shape[-1]).astype("int32")
+    x, y = sample_inputs(model, 4)
+    if model.task == "classification":
+        y = (np.arange(4) % model.output_shape[-1]).astype("int32")
     before = [w.numpy().copy() for w in model.trainable_variables]
-    model.compile(keras.optimizers.Adam(0.05), model.training_loss(), metrics=["accuracy"])
-    model.fit(x, y, epochs=1, verbose=0)
+    model.compile(
+        keras.optimizers.Adam(0.05),
+        model.training_loss(),
+        metrics=["mae" if model.task == "regression" else "accuracy"],
+    )
+    first_loss = model.fit(x, y, epochs=1, verbose=0).history["loss"][0]
     for variable, old in zip(model.trainable_variables, before, strict=True):
         assert np.any(variable.numpy() != old), variable.path
-    model.fit(x, y, epochs=60, verbose=0)
+    last_loss = model.fit(x, y, epochs=60, verbose=0).history["loss"][-1]
+    if model.task != "classification":
+        # Targets at random, another at every step: most of it can be learned by heart, not all in 60 steps.
+        assert last_loss < 0.5 * first_loss
+        return
     # In training mode: the moving averages of batch normalisation need more steps than this to settle.
     assert (ops.convert_to_numpy(model(x, training=True)).argmax(axis=-1) == y).all()
 

@@ -1,4 +1,4 @@
-"""What every classifier of the zoo shares: its configuration, its loss and its named activations."""
+"""What every model of the zoo shares: its configuration, its loss and its named activations."""
 
 import inspect
 import weakref
@@ -106,8 +106,8 @@ class SmoothedCrossEntropy(keras.losses.Loss):
         self.label_smoothing = label_smoothing
 
     def call(self, y_true, y_pred):
-        """Labels (b,) or (b, 1) and logits (b, k) to a loss a sample in nats, (b,)."""
-        labels = keras.ops.reshape(keras.ops.cast(y_true, "int32"), (-1,))
+        """Labels (b,) or (b, 1) and logits (b, k) to a loss a sample in nats, (b,); (b, t) and (b, t, k) to (b, t)."""
+        labels = keras.ops.reshape(keras.ops.cast(y_true, "int32"), keras.ops.shape(y_pred)[:-1])
         target = keras.ops.one_hot(labels, y_pred.shape[-1], dtype=y_pred.dtype)
         return keras.losses.categorical_crossentropy(
             target, y_pred, from_logits=True, label_smoothing=self.label_smoothing
@@ -122,12 +122,18 @@ class SmoothedCrossEntropy(keras.losses.Loss):
 _PROBES = weakref.WeakKeyDictionary()
 
 
-class Classifier(keras.Model):
-    """A functional Keras model from inputs (b, ...) to logits (b, classes).
+class ZooModel(keras.Model):
+    """A functional Keras model of the zoo, which can be saved, measured and looked into.
 
-    A subclass builds its graph, calls `super().__init__(inputs, logits)`, and keeps every argument of its
+    A subclass builds its graph, calls `super().__init__(inputs, outputs)`, and keeps every argument of its
     constructor as an attribute of the same name.
+
+    Attributes:
+        task: What its outputs are: "classification" (logits (b, k) of one label), "tokens" (logits (b, t, v) of a
+            token at each step) or "regression" (numbers).
     """
+
+    task = "classification"
 
     def get_config(self):
         """The constructor's arguments, complete, with the dtype policy's name."""
@@ -147,18 +153,37 @@ class Classifier(keras.Model):
             keras.config.set_dtype_policy(before)
 
     def training_loss(self, label_smoothing: float = 0.0):
-        """The loss that the model is trained on: integer labels (b,) against logits (b, classes)."""
+        """The loss that the model is trained on, a Keras loss of targets and outputs.
+
+        Classification and tokens: the cross-entropy of integer labels (b,) or (b, t) against logits, in nats.
+        Regression: the mean squared error.
+
+        Raises:
+            ValueError: if label smoothing is asked for where there are no labels.
+        """
+        if self.task == "regression":
+            if label_smoothing:
+                raise ValueError(
+                    f"regularisation.label_smoothing: got {label_smoothing!r}; the model gives numbers and no classes, "
+                    "which allows only 0."
+                )
+            return keras.losses.MeanSquaredError()
         if label_smoothing:
             return SmoothedCrossEntropy(label_smoothing)
         return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+    def sample_inputs(self, count: int, seed: int = 0):
+        """Random inputs that fit the model, for probes and tests: numbers in [0, 1), (count, ...)."""
+        return np.random.default_rng(seed).random((count, *self.input_shape[1:]), dtype="float32")
 
     def activations(self, x) -> dict[str, np.ndarray]:
         """The output of every named layer for inputs `x` (b, ...), in the order of computation.
 
         Returns:
-            Layer name -> array (b, ...); the last one holds the logits.
+            Layer name -> array (b, ...); the last one, "logits" or "outputs", is the model's own.
         """
-        names = [*(layer.name for layer in self.layers[1:]), "logits"]
+        last = "outputs" if self.task == "regression" else "logits"
+        names = [*(layer.name for layer in self.layers[1:]), last]
         if self not in _PROBES:
             outputs = [*(layer.output for layer in self.layers[1:]), self.output]
             _PROBES[self] = keras.Model(self.input, outputs)
@@ -174,3 +199,7 @@ class Classifier(keras.Model):
         from kzoo.models import preset
 
         preset.save(self, path, **details)
+
+
+class Classifier(ZooModel):
+    """A functional Keras model from inputs (b, ...) to logits (b, classes)."""

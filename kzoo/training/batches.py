@@ -14,8 +14,8 @@ class Batches(keras.utils.PyDataset):
     """Shuffled, augmented training batches in memory.
 
     Args:
-        x: Inputs, (n, ...).
-        y: Labels, (n,).
+        x: Inputs, (n, ...), or a dictionary of them.
+        y: Targets, (n, ...).
         batch_size: Samples a batch; the last one may be smaller.
         seed: Decides order and augmentation.
         augmentation: Arguments of `kzoo.data.augment`; None or all zero means none.
@@ -37,19 +37,19 @@ class Batches(keras.utils.PyDataset):
     @property
     def num_batches(self):
         """Batches an epoch."""
-        return -(-len(self.x) // self.batch_size)
+        return -(-len(self.y) // self.batch_size)
 
     def __getitem__(self, index):
         epoch = self.epoch
         chosen = slice(index * self.batch_size, (index + 1) * self.batch_size)
         if self.shuffle:
             if self._order[0] != epoch:
-                self._order = (epoch, epoch_order(len(self.x), self.seed, epoch))
+                self._order = (epoch, epoch_order(len(self.y), self.seed, epoch))
             chosen = self._order[1][chosen]
-        x, y = self.x[chosen], self.y[chosen]
+        x, y = keras.tree.map_structure(lambda part: part[chosen], (self.x, self.y))
         if self.augmentation:
             x = augment(x, batch_rng(self.seed, epoch, index), **self.augmentation)
-        return np.ascontiguousarray(x), y
+        return keras.tree.map_structure(np.ascontiguousarray, x), y
 
 
 class FollowEpoch(keras.callbacks.Callback):

@@ -64,7 +64,7 @@ def _command() -> str:
 
 
 def describe(seed: int) -> dict:
-    """Versions, backend, devices, seed, command and source state, as JSON can hold them."""
+    """Versions, backend, devices, CPU threads, seed, command and source state, as JSON can hold them."""
     chosen = backend.name()
     versions = {name: importlib.metadata.version(name) for name in _PACKAGES}
     # From the module: the backend's distribution may have another name, such as tensorflow-cpu.
@@ -74,6 +74,7 @@ def describe(seed: int) -> dict:
         "command": _command(),
         "backend": chosen,
         "devices": backend.devices(),
+        "threads": backend.thread_count(),
         "machine": machine(),
         "platform": platform.platform(),
         "python": platform.python_version(),

@@ -1,10 +1,11 @@
-"""Measuring a classifier on a data set."""
+"""Measuring a model on a data set."""
 
 import numpy as np
 
 from kzoo.data import Dataset, load_data
 from kzoo.errors import RecipeError
 from kzoo.recipe import Recipe
+from kzoo.training.tasks import TASKS
 
 
 def load_for(recipe: Recipe) -> Dataset:
@@ -27,23 +28,20 @@ def load_for(recipe: Recipe) -> Dataset:
 
 
 def evaluate(model, x, y, batch_size: int = 256) -> tuple[dict[str, float], np.ndarray]:
-    """Loss and accuracy, from the logits of the whole set in float64.
+    """The figures of a model on samples, by its task, computed in float64 from the outputs of the whole set.
 
     Args:
-        model: A classifier from (b, ...) to logits (b, k).
+        model: A model of the zoo; any other Keras model is taken for a classifier with logits.
         x: Inputs (n, ...).
-        y: Labels (n,).
+        y: Targets: labels (n,), tokens (n, t), or numbers of the shape of the outputs.
         batch_size: Samples a step.
 
     Returns:
-        {"loss": mean cross-entropy in nats, "accuracy": share of right predictions}, and probabilities (n, k).
+        For labels and tokens {"loss": mean cross-entropy in nats, "accuracy": share of right predictions} and the
+        probabilities (n, k) or (n, t, v); for numbers {"mse": mean squared error, "mae": mean absolute error} and
+        the outputs.
     """
-    logits = model.predict(x, batch_size=batch_size, verbose=0).astype("float64")
-    shifted = logits - logits.max(axis=-1, keepdims=True)
-    log_probabilities = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
-    loss = -log_probabilities[np.arange(len(y)), y].mean()
-    accuracy = (logits.argmax(axis=-1) == y).mean()
-    return {"loss": float(loss), "accuracy": float(accuracy)}, np.exp(log_probabilities)
+    return TASKS[getattr(model, "task", "classification")].evaluate(model, x, y, batch_size)
 
 
 def parameter_count(model) -> int:

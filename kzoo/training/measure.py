@@ -2,11 +2,15 @@
 
 from pathlib import Path
 
+import keras
+
 from kzoo import registry
+from kzoo.data import Dataset
 from kzoo.errors import KzooError, RecipeError
 from kzoo.models.preset import load_model
 from kzoo.recipe import DataSpec, ModelSpec, Recipe
 from kzoo.training.evaluation import evaluate, load_for
+from kzoo.training.tasks import check_fit
 
 
 def recipe_of(path) -> Recipe | None:
@@ -34,14 +38,14 @@ def read_recipe(file: Path) -> Recipe:
 
 
 def measure(path, data_name: str | None = None) -> dict:
-    """Loss and accuracy of a saved model on the test part of a data set.
+    """The figures of a saved model on the test part of a data set.
 
     Args:
         path: A run folder, a preset's name or folder, or a `.keras` file.
         data_name: The data set; by default the one of the recipe beside the model.
 
     Returns:
-        {"data", "samples", "accuracy", "loss"}; the loss is the mean cross-entropy in nats.
+        {"data": its name, "samples": how many, and the figures of `evaluate`}.
 
     Raises:
         KzooError: if there is no model, no recipe to take the data from, or the data do not fit the model.
@@ -53,11 +57,19 @@ def measure(path, data_name: str | None = None) -> dict:
     name = data_name or recipe.data.name
     if recipe is None or recipe.data.name != name:
         recipe = Recipe(ModelSpec(model.name), DataSpec(name))
+    check_fit(recipe)
     data = load_for(recipe)
-    if data.input_shape != tuple(model.input_shape[1:]) or data.num_classes != model.output_shape[-1]:
-        raise KzooError(
-            f"{name} has inputs of shape {data.input_shape} and {data.num_classes} classes; {path} takes "
-            f"{tuple(model.input_shape[1:])} and {model.output_shape[-1]}."
-        )
+    _check_shapes(path, model, data)
     figures, _ = evaluate(model, data.x_test, data.y_test)
     return {"data": name, "samples": len(data.y_test), **figures}
+
+
+def _check_shapes(path, model, data: Dataset) -> None:
+    """Refuses data of another shape than those that the model was made for."""
+    expected, given = keras.tree.map_structure(lambda x: tuple(x.shape[1:]), (model.input, data.x_test))
+    outputs = data.num_outputs, model.output_shape[-1]
+    if data.task != model.task or given != expected or outputs[0] != outputs[1]:
+        raise KzooError(
+            f"{data.name} is a task of {data.task} with inputs of shape {given} and {outputs[0]} outputs; {path} is "
+            f"for {model.task}, takes {expected} and gives {outputs[1]}."
+        )

@@ -3,8 +3,6 @@
 import shlex
 from pathlib import Path
 
-import numpy as np
-
 from kzoo import registry
 from kzoo.data import list_datasets
 from kzoo.errors import KzooError
@@ -12,6 +10,7 @@ from kzoo.files import read_json, replacing_folder, write_json, write_text
 from kzoo.models import preset
 from kzoo.recipe import Recipe
 from kzoo.training.measure import measure, read_recipe
+from kzoo.training.tasks import Task, check_fit, in_words
 
 _CARD = """\
 # {name}
@@ -20,9 +19,7 @@ _CARD = """\
 
 | figure | value |
 | --- | --- |
-| test accuracy | {accuracy:.2f} % of {samples:,} samples |
-| test loss | {loss:.4f} nats |
-| validation accuracy (chose the epoch) | {val_accuracy:.2f} % |
+{figures}
 | parameters | {parameters:,} |
 
 Trained with seed {seed} in {seconds:,.0f} s on {machine} ({backend}), {epochs} epochs, by
@@ -30,7 +27,7 @@ Trained with seed {seed} in {seconds:,.0f} s on {machine} ({backend}), {epochs} 
     {command}
 
 The figures are those of the weights in this folder, stored in half precision. `probe.json` holds
-the logits of a few fixed inputs, so that each backend can be checked against the others.
+the outputs for a few fixed inputs, so that each backend can be checked against the others.
 
 ```python
 import kzoo
@@ -87,25 +84,29 @@ def _read_run(folder: Path) -> tuple[Recipe, dict, dict]:
         raise KzooError(f"{folder} has no metrics.json: the run has not ended. Type:  kzoo train --resume {quoted}")
     again = f"To train it again, type:  kzoo train --config {shlex.quote(str(folder / 'recipe.json'))}"
     measured = f"Delete it and let the run measure its weights again:  kzoo train --resume {quoted}"
+    recipe = read_recipe(folder / "recipe.json")
+    chose, _ = check_fit(recipe).monitor(recipe)
     return (
-        read_recipe(folder / "recipe.json"),
+        recipe,
         read_json(folder / "env.json", again, ("backend", "command", "machine", "versions")),
-        read_json(folder / "metrics.json", measured, _TRAINED),
+        read_json(folder / "metrics.json", measured, (chose, *_TRAINED)),
     )
 
 
 # What only the run knows; the rest is measured on the weights in half precision.
-_TRAINED = ("val_accuracy", "best_epoch", "epochs", "parameters", "seconds")
+_TRAINED = ("val_loss", "best_epoch", "epochs", "parameters", "seconds")
 
 
 def _complete(folder: Path, name: str, recipe: Recipe, env: dict, trained: dict) -> dict:
     """Measures the weights in a preset folder, and writes the recipe, the figures, the probe and the card beside."""
     write_text(folder / "recipe.json", recipe.to_json())
     measured = measure(str(folder))
+    task = check_fit(recipe)
+    chose, _ = task.monitor(recipe)
     metrics = {
-        "test_accuracy": measured["accuracy"],
-        "test_loss": measured["loss"],
+        **{f"test_{key}": measured[key] for key in task.figures},
         "test_samples": measured["samples"],
+        chose: trained[chose],
         **{key: trained[key] for key in _TRAINED},
         "seed": recipe.seed,
         "command": f"KERAS_BACKEND={env['backend']} {env['command']}",
@@ -116,26 +117,28 @@ def _complete(folder: Path, name: str, recipe: Recipe, env: dict, trained: dict)
     write_json(folder / "metrics.json", metrics)
 
     model = preset.from_preset(str(folder))
-    write_json(folder / "probe.json", {"logits": model.predict(probe_inputs(model), verbose=0).tolist()})
+    write_json(folder / "probe.json", {"outputs": model.predict(model.sample_inputs(4), verbose=0).tolist()})
     info = registry.model_info(recipe.model.name)
     data = list_datasets()[recipe.data.name]
     card = _CARD.format(
         name=name,
         summary=info.summary,
         data=recipe.data.name,
-        accuracy=100 * metrics["test_accuracy"],
-        loss=metrics["test_loss"],
-        samples=metrics["test_samples"],
+        figures=_rows(task, metrics, chose),
         description=data.description,
         license=data.license,
-        limits=_LIMITS[recipe.data.name] if data.kind == "image" else "points in a plane, made to be looked at",
+        limits=_LIMITS.get(recipe.data.name, "samples made by a formula, to be looked at"),
         **{k: metrics[k] for k in ("parameters", "seed", "seconds", "machine", "backend", "epochs", "command")},
-        val_accuracy=100 * metrics["val_accuracy"],
     )
     write_text(folder / "README.md", card)
     return metrics
 
 
-def probe_inputs(model) -> np.ndarray:
-    """Four fixed inputs of a model's shape, (4, ...), in [0, 1): their logits are the same on every backend."""
-    return np.random.default_rng(0).random((4, *model.input_shape[1:]), dtype="float32")
+def _rows(task: Task, metrics: dict, chose: str) -> str:
+    """The figures of a model card, a line of a table each."""
+    tests = [in_words(f"test_{key}", metrics[f"test_{key}"]) for key in task.figures]
+    name, value = in_words(chose, metrics[chose])
+    of = f"{metrics['test_samples']:,} samples"
+    rows = [(name, f"{value} of {of}" if "accuracy" in name else f"{value}, {of}") for name, value in tests]
+    rows.append((f"{name.replace('val ', 'validation ')} (chose the epoch)", value))
+    return "\n".join(f"| {name} | {value} |" for name, value in rows)

@@ -6,7 +6,7 @@ A run folder holds
     metrics.csv               a line an epoch
     best.keras, last.keras    weights and optimizer, and what a resume needs
     metrics.json              the final figures, written when the run has ended
-    *.png                     learning curves, confusion matrix, predictions or decision surface
+    *.png                     learning curves, and what the task shows: a confusion matrix, predictions, ...
 
 Losses of training and validation are what is minimised, label smoothing and penalties included; `test_loss` is the
 plain cross-entropy in nats.
@@ -33,6 +33,7 @@ from kzoo.training import checkpoints, environment
 from kzoo.training.batches import Batches, FollowEpoch
 from kzoo.training.evaluation import evaluate, load_for, parameter_count
 from kzoo.training.optimizers import decay_kernels_alone, make_optimizer
+from kzoo.training.tasks import TASKS, better, check_fit
 
 
 class Diverged(KzooError):
@@ -78,15 +79,16 @@ def run(
     if resume is not None:
         folder, recipe = _open_run(resume)
         if (folder / "metrics.json").is_file():
-            return _finished(folder)
+            return _finished(folder, recipe)
     if verbose is None:
         verbose = 1 if sys.stdout.isatty() else 2
 
     policy = keras.config.dtype_policy()  # Keras keeps it per thread, and the caller's is not ours to change
     keras.config.set_dtype_policy(recipe.precision)
     try:
+        check_fit(recipe)
         data = load_for(recipe)
-        model = build(recipe, data, -(-len(data.x_train) // recipe.batch_size))
+        model = build(recipe, data, -(-len(data.y_train) // recipe.batch_size))
         batches = Batches(data.x_train, data.y_train, recipe.batch_size, recipe.seed, _augmentation(recipe, data))
         if resume is None:
             folder = _new_folder(recipe, out)
@@ -107,9 +109,9 @@ def build(recipe: Recipe, data: Dataset, steps_per_epoch: int) -> keras.Model:
         arguments["portable_dropout"] = recipe.random == "portable"
     if recipe.data.normalise == "standard":
         arguments["statistics"] = [part.tolist() for part in standard_stats(data.x_train)]
-    model = registry.create_model(
-        recipe.model.name, seed=recipe.seed, input_shape=data.input_shape, num_classes=data.num_classes, **arguments
-    )
+    takes = registry.model_arguments(recipe.model.name)
+    arguments.update({key: value for key, value in _decided_by(data).items() if key in takes})
+    model = registry.create_model(recipe.model.name, seed=recipe.seed, **arguments)
     penalty = recipe.regularisation
     if penalty.l1 or penalty.l2:
         for variable in model.trainable_variables:
@@ -121,8 +123,19 @@ def build(recipe: Recipe, data: Dataset, steps_per_epoch: int) -> keras.Model:
         raise RecipeError(str(error)) from None
     optimizer = make_optimizer(recipe, steps_per_epoch)
     decay_kernels_alone(optimizer, model)
-    model.compile(optimizer, loss, metrics=["accuracy"])
+    model.compile(optimizer, loss, metrics=list(TASKS[data.task].metrics))
     return model
+
+
+def _decided_by(data: Dataset) -> dict:
+    """Arguments of a model that follow from its data."""
+    facts = {
+        "input_shape": data.input_shape,
+        "num_outputs": data.num_outputs,
+        "num_sequences": len(data.y_train),
+        "task": data.task,
+    }
+    return facts | ({"num_classes": data.num_classes} if data.task == "classification" else {})
 
 
 def _write_environment(folder: Path, seed: int) -> None:
@@ -146,6 +159,7 @@ class _Record(keras.callbacks.Callback):
     def __init__(self, recipe: Recipe, folder: Path, counted, state: dict):
         super().__init__()
         self.recipe = recipe
+        self.task = check_fit(recipe)
         self.folder = folder
         self.counted = counted
         self.history = state.get("history", [])
@@ -172,7 +186,7 @@ class _Record(keras.callbacks.Callback):
             return
         seconds = round(time.perf_counter() - self._began, 3)
         self.history.append({"epoch": epoch + 1, **logs, "learning_rate": self._rate, "seconds": seconds})
-        if self._is_best(logs):
+        if better(self.task, self.recipe, logs, self.best):
             self.best = {"epoch": epoch + 1, **logs}
         state = {
             "epoch": epoch + 1,
@@ -184,17 +198,6 @@ class _Record(keras.callbacks.Callback):
         # The checkpoint commits the epoch; everything else can be written again from it.
         checkpoints.save(self.folder / "last.keras", self.model, state)
         self.write_rest()
-
-    def _is_best(self, logs) -> bool:
-        """By the recipe's monitor; among equal accuracies the lower loss is the better one."""
-
-        def rank(figures):
-            return (
-                -figures[self.recipe.monitor] if self.recipe.monitor == "val_accuracy" else 0,
-                figures["val_loss"],
-            )
-
-        return self.best is None or rank(logs) < rank(self.best)
 
     def write_rest(self):
         """Writes what follows from last.keras: best.keras, if it is the same epoch's, and metrics.csv."""
@@ -209,23 +212,24 @@ class _Record(keras.callbacks.Callback):
 
 def _fit(recipe: Recipe, model, data: Dataset, batches: Batches, folder: Path, verbose: int, more=()) -> None:
     counted = []
+    monitor, mode = check_fit(recipe).monitor(recipe)
     if recipe.schedule.name == "plateau":
         counted.append(
             keras.callbacks.ReduceLROnPlateau(
-                recipe.monitor,
+                monitor,
                 factor=recipe.schedule.factor,
                 patience=recipe.schedule.patience,
                 min_lr=recipe.schedule.floor * recipe.optimizer.learning_rate,
-                mode="max" if recipe.monitor == "val_accuracy" else "min",
+                mode=mode,
             )
         )
     if recipe.early_stopping.patience is not None:
         counted.append(
             keras.callbacks.EarlyStopping(
-                recipe.monitor,
+                monitor,
                 patience=recipe.early_stopping.patience,
                 min_delta=recipe.early_stopping.min_delta,
-                mode="max" if recipe.monitor == "val_accuracy" else "min",
+                mode=mode,
             )
         )
     state = {}
@@ -269,12 +273,11 @@ def _conclude(recipe: Recipe, model, data: Dataset, folder: Path) -> RunResult:
     state = checkpoints.read_state(folder / "last.keras")
     history, best = state["history"], state["best"]
     model.load_weights(folder / "best.keras")
-    test, probabilities = evaluate(model, data.x_test, data.y_test)
+    task = TASKS[data.task]
+    test, outputs = evaluate(model, data.x_test, data.y_test)
     metrics = {
-        "test_accuracy": test["accuracy"],
-        "test_loss": test["loss"],
-        "val_accuracy": best["val_accuracy"],
-        "val_loss": best["val_loss"],
+        **{f"test_{key}": value for key, value in test.items()},
+        **{key: value for key, value in best.items() if key.startswith("val_")},
         "best_epoch": best["epoch"],
         "epochs": history[-1]["epoch"],
         "seconds": round(sum(line["seconds"] for line in history), 1),
@@ -283,34 +286,10 @@ def _conclude(recipe: Recipe, model, data: Dataset, folder: Path) -> RunResult:
     }
     title = f"{recipe.model.name} on {recipe.data.name} ({backend.name()}, seed {recipe.seed})"
     columns = {key: [line[key] for line in history] for key in history[0] if key not in ("epoch", "seconds")}
-    plots.save_png(
-        plots.learning_curves(columns, title=title, saved_epoch=best["epoch"]), folder / "learning_curves.png"
-    )
-    plots.save_png(
-        plots.confusion_matrix(data.y_test, probabilities.argmax(axis=-1), data.class_names, title=title),
-        folder / "confusion_matrix.png",
-    )
-    if data.kind == "image":
-        right = probabilities.argmax(axis=-1) == data.y_test
-        # The wrong ones teach more than one right answer after the other, and a title says that they come first.
-        shown = right.argsort(kind="stable")[:24]
-        figure = plots.predictions(
-            data.x_test[shown],
-            data.y_test[shown],
-            probabilities[shown],
-            data.class_names,
-            title=f"{(~right).sum():,} of {len(right):,} test images are wrong, shown first",
-        )
-        plots.save_png(figure, folder / "predictions.png")
-    else:
-
-        def predict(points):
-            return evaluate(model, points, [0] * len(points))[1]
-
-        figure = plots.decision_surface(
-            predict, data.x_train, data.y_train, x_test=data.x_test, y_test=data.y_test, title=title
-        )
-        plots.save_png(figure, folder / "decision_surface.png")
+    pictures = {"learning_curves": plots.learning_curves(columns, title=title, saved_epoch=best["epoch"])}
+    pictures |= task.pictures(model, data, outputs, title)
+    for stem, figure in pictures.items():
+        plots.save_png(figure, folder / f"{stem}.png")
     write_json(folder / "metrics.json", metrics)  # last: its presence says that the run has ended
     return RunResult(folder, metrics, model)
 
@@ -319,7 +298,7 @@ def _augmentation(recipe: Recipe, data: Dataset) -> dict:
     wanted = {key: value for key, value in recipe.data.augment.items() if value}
     if wanted and data.kind != "image":
         raise RecipeError(
-            f"data.{next(iter(wanted))}: {data.name} holds points, and only images can be augmented; set it to 0."
+            f"data.{next(iter(wanted))}: {data.name} holds no images, and nothing else can be augmented; set it to 0."
         )
     return wanted
 
@@ -358,9 +337,10 @@ def _open_run(path) -> tuple[Path, Recipe]:
     return folder, Recipe.from_json((folder / "recipe.json").read_text(encoding="utf-8"))
 
 
-def _finished(folder: Path) -> RunResult:
+def _finished(folder: Path, recipe: Recipe) -> RunResult:
     from kzoo.models.preset import load_model
 
     remedy = "Delete it and give the same command again: the run then measures its weights anew."
-    metrics = read_json(folder / "metrics.json", remedy, ("test_accuracy", "test_loss", "best_epoch", "epochs"))
+    figures = [f"test_{key}" for key in check_fit(recipe).figures]
+    metrics = read_json(folder / "metrics.json", remedy, (*figures, "best_epoch", "epochs"))
     return RunResult(folder, metrics, load_model(folder))

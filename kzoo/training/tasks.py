@@ -1,0 +1,211 @@
+"""What a model is asked to do with its data: the figures that measure it, which of them chooses the best epoch, and the
+pictures that a run leaves.
+
+A data set states its task by name (`Dataset.task`), and so does a model (`ZooModel.task`); `TASKS` has an object for
+each name. A new task is one class here.
+"""
+
+import numpy as np
+
+from kzoo import plots, registry
+from kzoo.data import Dataset, list_datasets
+from kzoo.errors import RecipeError
+from kzoo.recipe import Recipe
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.2f} %"
+
+
+# A figure's key -> what a reader calls it, and how it is written.
+_IN_WORDS = {
+    "accuracy": ("accuracy", _percent),
+    "loss": ("loss", "{:.4f}".format),
+    "mse": ("mean squared error", "{:.3g}".format),
+    "mae": ("mean absolute error", "{:.3g}".format),
+}
+
+
+def in_words(key: str, value: float) -> tuple[str, str]:
+    """A figure's name and its value as a reader finds them: `("test accuracy", "99.53 %")` for "test_accuracy".
+
+    Args:
+        key: "accuracy", "loss", "mse" or "mae", with or without the part's name before it, as in "val_loss".
+        value: The figure.
+    """
+    part, _, figure = key.rpartition("_")
+    name, write = _IN_WORDS[figure]
+    return f"{part} {name}".strip(), write(value)
+
+
+def sentence(figures: dict[str, float]) -> str:
+    """The figures of `evaluate` in a line: "accuracy 99.53 %, loss 0.0213 nats"."""
+    units = {"loss": " nats"}
+    return ", ".join(" ".join(in_words(key, value)) + units.get(key, "") for key, value in figures.items())
+
+
+class Task:
+    """What training needs to know of a task.
+
+    Attributes:
+        name: As data sets and models state it.
+        monitors: The validation figures that may choose the best epoch, each with "max" or "min"; the first one does
+            unless a recipe names another.
+        metrics: What Keras measures beside the loss in each epoch.
+        figures: The keys of `evaluate`'s figures.
+    """
+
+    name: str
+    monitors: dict[str, str]
+    metrics: tuple[str, ...]
+    figures: tuple[str, ...]
+
+    def monitor(self, recipe: Recipe) -> tuple[str, str]:
+        """The figure that chooses the best epoch of a recipe, and "max" or "min".
+
+        Raises:
+            RecipeError: if the recipe names one that the task does not have.
+        """
+        name = recipe.monitor or next(iter(self.monitors))
+        if name not in self.monitors:
+            raise RecipeError(
+                f"monitor: got {name!r}; {recipe.data.name} is a task of {self.name}, which allows "
+                f"{', '.join(self.monitors)}."
+            )
+        return name, self.monitors[name]
+
+    def evaluate(self, model, x, y, batch_size: int) -> tuple[dict[str, float], np.ndarray]:
+        """The figures of a model on samples, computed in float64 from the outputs of the whole set."""
+        raise NotImplementedError
+
+    def pictures(self, model, data: Dataset, outputs: np.ndarray, title: str) -> dict:
+        """Pictures of what `evaluate` gave on the test part: file stem -> matplotlib Figure."""
+        raise NotImplementedError
+
+
+class Classification(Task):
+    """One label a sample: logits (n, k) against labels (n,)."""
+
+    name = "classification"
+    monitors = {"val_accuracy": "max", "val_loss": "min"}  # noqa: RUF012
+    metrics = ("accuracy",)
+    figures = ("accuracy", "loss")
+
+    def evaluate(self, model, x, y, batch_size):
+        """Mean cross-entropy in nats and share of right predictions; and the probabilities (n, k)."""
+        return _of_logits(_predict(model, x, batch_size), y)
+
+    def pictures(self, model, data, outputs, title):
+        """The confusion matrix; for images some predictions, for points the surface of the decision."""
+        predicted = outputs.argmax(axis=-1)
+        found = {"confusion_matrix": plots.confusion_matrix(data.y_test, predicted, data.class_names, title=title)}
+        if data.kind == "image":
+            right = predicted == data.y_test
+            # The wrong ones teach more than one right answer after the other, and a title says that they come first.
+            shown = right.argsort(kind="stable")[:24]
+            found["predictions"] = plots.predictions(
+                data.x_test[shown],
+                data.y_test[shown],
+                outputs[shown],
+                data.class_names,
+                title=f"{(~right).sum():,} of {len(right):,} test images are wrong, shown first",
+            )
+        elif data.kind == "points":
+
+            def predict(points):
+                return self.evaluate(model, points, [0] * len(points), 256)[1]
+
+            found["decision_surface"] = plots.decision_surface(
+                predict, data.x_train, data.y_train, x_test=data.x_test, y_test=data.y_test, title=title
+            )
+        return found
+
+
+class Tokens(Task):
+    """A token at each step: logits (n, t, v) against tokens (n, t)."""
+
+    name = "tokens"
+    monitors = {"val_loss": "min", "val_accuracy": "max"}  # noqa: RUF012
+    metrics = ("accuracy",)
+    figures = ("accuracy", "loss")
+
+    def evaluate(self, model, x, y, batch_size):
+        """Mean cross-entropy in nats a token and share of right tokens; and the probabilities (n, t, v)."""
+        return _of_logits(_predict(model, x, batch_size), y)
+
+    def pictures(self, model, data, outputs, title):
+        """The share of right tokens at each step."""
+        right = outputs.argmax(axis=-1) == data.y_test
+        return {"accuracy_by_step": plots.accuracy_by_step(right, title=title)}
+
+
+class Regression(Task):
+    """Numbers: outputs (n, d) or (n, t, d) against targets of the same shape."""
+
+    name = "regression"
+    monitors = {"val_loss": "min"}  # noqa: RUF012
+    metrics = ("mae",)
+    figures = ("mse", "mae")
+
+    def evaluate(self, model, x, y, batch_size):
+        """Mean squared and mean absolute error; and the outputs, shaped as the targets."""
+        outputs = _predict(model, x, batch_size)
+        if outputs.shape != np.shape(y):
+            raise ValueError(f"`y` must have the shape of the outputs, {outputs.shape}. Received: {np.shape(y)}.")
+        error = outputs - np.asarray(y, "float64")
+        return {"mse": float(np.square(error).mean()), "mae": float(np.abs(error).mean())}, outputs
+
+    def pictures(self, model, data, outputs, title):
+        """What was foretold against what came."""
+        return {"predictions": plots.forecast(data.y_test, outputs, title=title)}
+
+
+TASKS = {task.name: task for task in (Classification(), Tokens(), Regression())}
+
+
+def _predict(model, x, batch_size: int) -> np.ndarray:
+    return np.asarray(model.predict(x, batch_size=batch_size, verbose=0)).astype("float64")
+
+
+def _of_logits(logits, y) -> tuple[dict[str, float], np.ndarray]:
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    log_probabilities = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    loss = -np.take_along_axis(log_probabilities, np.asarray(y)[..., None], axis=-1).mean()
+    accuracy = (logits.argmax(axis=-1) == y).mean()
+    return {"loss": float(loss), "accuracy": float(accuracy)}, np.exp(log_probabilities)
+
+
+def check_fit(recipe: Recipe) -> Task:
+    """The task of a recipe, once its model and its data are known to go together; loads neither.
+
+    Raises:
+        UnknownName: if there is no such model.
+        RecipeError: if the data set is of a kind or a task that the model does not take, or unknown.
+    """
+    info, sets = registry.model_info(recipe.model.name), list_datasets()
+    data = sets.get(recipe.data.name)
+    if data is None:
+        return TASKS["classification"]  # `load_data` refuses it, and says what there is
+    fitting = [name for name, other in sets.items() if other.kind in info.kinds and other.task in info.tasks]
+    if recipe.data.name not in fitting:
+        wrong = f"{_KINDS[data.kind]} for {data.task}"
+        raise RecipeError(
+            f"data.name: {recipe.data.name} holds {wrong}, which {info.name} does not take. It takes: "
+            f"{', '.join(fitting)}."
+        )
+    task = TASKS[data.task]
+    task.monitor(recipe)
+    return task
+
+
+_KINDS = {"image": "images", "points": "points", "sequence": "sequences"}
+
+
+def better(task: Task, recipe: Recipe, new: dict, old: dict | None) -> bool:
+    """Whether an epoch's figures beat the best so far; among equal ones the lower validation loss is the better."""
+    name, mode = task.monitor(recipe)
+
+    def rank(figures):
+        return (-figures[name] if mode == "max" else figures[name], figures["val_loss"])
+
+    return old is None or rank(new) < rank(old)

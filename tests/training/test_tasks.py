@@ -1,0 +1,97 @@
+"""Each task measures outputs by its own figures; a recipe whose model and data do not go together is refused early."""
+
+import numpy as np
+import pytest
+
+from kzoo import recipe_for, registry
+from kzoo.data import list_datasets
+from kzoo.errors import RecipeError
+from kzoo.recipe import DataSpec, ModelSpec, Recipe
+from kzoo.training.tasks import TASKS, better, check_fit, in_words, sentence
+
+
+class Fixed:
+    """A model that answers with what it was given."""
+
+    def __init__(self, outputs):
+        self.outputs = np.asarray(outputs, "float32")
+
+    def predict(self, x, batch_size, verbose):
+        return self.outputs
+
+
+def test_every_task_of_a_data_set_and_of_a_model_is_known():
+    assert {info.task for info in list_datasets().values()} <= set(TASKS)
+    assert all(set(registry.model_info(name).tasks) <= set(TASKS) for name in registry.list_models())
+
+
+def test_cross_entropy_is_that_of_the_label_at_each_step():
+    logits = np.log([[[0.5, 0.25, 0.25], [0.1, 0.8, 0.1]], [[0.2, 0.2, 0.6], [0.3, 0.4, 0.3]]])
+    labels = np.array([[0, 1], [1, 0]])
+    figures, probabilities = TASKS["tokens"].evaluate(Fixed(logits + 3), None, labels, 8)
+    assert figures["loss"] == pytest.approx(-np.log([0.5, 0.8, 0.2, 0.3]).mean(), abs=1e-6)
+    assert figures["accuracy"] == 0.5
+    np.testing.assert_allclose(probabilities, np.exp(logits), rtol=1e-6)
+    figures, _ = TASKS["classification"].evaluate(Fixed(logits[:, 0]), None, labels[:, 0], 8)
+    assert figures["loss"] == pytest.approx(-np.log([0.5, 0.2]).mean(), abs=1e-6)
+
+
+def test_regression_measures_squares_and_absolute_values():
+    figures, outputs = TASKS["regression"].evaluate(Fixed([[1.0], [2.0]]), None, np.array([[1.5], [0.0]]), 8)
+    assert figures == {"mse": pytest.approx((0.25 + 4) / 2), "mae": pytest.approx((0.5 + 2) / 2)}
+    np.testing.assert_array_equal(outputs, [[1], [2]])
+
+
+def test_targets_that_would_be_broadcast_against_the_outputs_are_refused():
+    with pytest.raises(ValueError, match=r"shape of the outputs, \(2, 1\)\. Received: \(2,\)"):
+        TASKS["regression"].evaluate(Fixed([[1.0], [2.0]]), None, np.zeros(2), 8)
+
+
+@pytest.mark.parametrize(
+    ("model", "data", "words"),
+    [
+        ("cnn", "spirals", ["spirals holds points for classification", "cnn does not take", "digits, mnist"]),
+        ("mlp", "adding", ["adding holds sequences for regression", "mlp does not take"]),
+    ],
+)
+def test_a_model_and_data_that_do_not_go_together_are_refused_with_what_does(model, data, words):
+    with pytest.raises(RecipeError) as refused:
+        check_fit(Recipe(ModelSpec(model), DataSpec(data)))
+    for word in words:
+        assert word in str(refused.value)
+
+
+def test_every_recipe_of_the_zoo_fits():
+    for name in registry.list_models():
+        for data in registry.model_info(name).recipes:
+            task = check_fit(recipe_for(name, data))
+            assert task.name in registry.model_info(name).tasks
+
+
+def test_the_task_chooses_what_chooses_the_epoch_unless_the_recipe_does():
+    recipe = recipe_for("cnn")
+    assert recipe.monitor is None
+    assert TASKS["classification"].monitor(recipe) == ("val_accuracy", "max")
+    assert TASKS["tokens"].monitor(recipe) == ("val_loss", "min")
+    assert TASKS["classification"].monitor(recipe.override(monitor="val_loss")) == ("val_loss", "min")
+    with pytest.raises(RecipeError, match="got 'val_accuracy'; digits is a task of regression, which allows val_loss"):
+        TASKS["regression"].monitor(recipe.override(monitor="val_accuracy"))
+
+
+def test_the_better_epoch_has_the_higher_accuracy_and_among_equals_the_lower_loss():
+    task, recipe = TASKS["classification"], recipe_for("cnn")
+    old = {"val_accuracy": 0.9, "val_loss": 0.3}
+    assert better(task, recipe, old, None)
+    assert better(task, recipe, {"val_accuracy": 0.91, "val_loss": 0.9}, old)
+    assert not better(task, recipe, {"val_accuracy": 0.89, "val_loss": 0.1}, old)
+    assert better(task, recipe, {"val_accuracy": 0.9, "val_loss": 0.2}, old)
+    assert not better(task, recipe, dict(old), old)
+    by_loss = recipe.override(monitor="val_loss")
+    assert better(task, by_loss, {"val_accuracy": 0.1, "val_loss": 0.2}, old)
+
+
+def test_figures_are_written_with_their_units():
+    assert sentence({"accuracy": 0.9953, "loss": 0.0213}) == "accuracy 99.53 %, loss 0.0213 nats"
+    assert sentence({"mse": 0.00042, "mae": 0.012}) == "mean squared error 0.00042, mean absolute error 0.012"
+    assert in_words("test_accuracy", 0.5) == ("test accuracy", "50.00 %")
+    assert in_words("val_loss", 0.25) == ("val loss", "0.2500")
