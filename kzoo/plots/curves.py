@@ -9,6 +9,8 @@ from kzoo.plots.style import BLACK, BLUE, GREY, TICK, VERMILLION, label, new_fig
 RATE_NAMES = ("learning_rate", "lr")
 # Past this ratio of its largest to its smallest value, a loss is read on a logarithmic axis.
 LOG_RATIO = 10.0
+# A learning rate is so only if half of the epochs, too, lie below its largest value by this factor.
+LOW_RATE = 5.0
 MARKED_EPOCHS = 30  # up to here each epoch gets a marker
 TRAINING = {"color": BLUE, "linestyle": "-", "marker": "o"}
 VALIDATION = {"color": VERMILLION, "linestyle": "--", "marker": "s"}
@@ -127,7 +129,9 @@ def _rate_panel(axes, rate) -> None:
     axes.plot(np.arange(1, rate.size + 1), rate, color=BLACK, linewidth=1.4, drawstyle="steps-mid")
     if rate.size == 1:
         axes.lines[0].set_marker("o")
-    if _spans_decades(rate[np.isfinite(rate)]):
+    seen = rate[np.isfinite(rate)]
+    # A cosine ends near zero and keeps its shape on a linear axis; a rate that falls by factors needs the other one.
+    if _spans_decades(seen) and np.median(seen) < seen.max() / LOW_RATE:
         axes.set_yscale("log")
     label(axes, x="epoch", y="learning rate")
     _epoch_axis(axes, rate.size)

@@ -101,6 +101,24 @@ def test_a_loss_that_spans_a_decade_gets_a_log_axis(values, scale):
     assert ("log" in axes.get_ylabel()) == (scale == "log")
 
 
+@pytest.mark.parametrize(
+    ("rates", "scale"),
+    [
+        (1e-3 * (1 + np.cos(np.pi * (np.arange(25) + 0.5) / 25)) / 2, "linear"),
+        (np.repeat([1e-3, 1e-4, 1e-5], [10, 10, 5]), "log"),
+        (np.r_[0.0, np.repeat([1e-3, 1e-4], [5, 10])], "linear"),
+        (np.repeat(1e-3, 25), "linear"),
+        (np.array([1e-3]), "linear"),
+    ],
+    ids=["cosine", "step", "step after a rate of 0", "constant", "one epoch"],
+)
+def test_a_learning_rate_that_falls_by_factors_gets_a_log_axis_and_a_cosine_none(rates, scale):
+    figure = plots.learning_curves({"loss": np.ones(len(rates)), "learning_rate": rates}, title="t")
+    draw(figure)
+    assert figure.axes[-1].get_ylabel() == "learning rate"
+    assert figure.axes[-1].get_yscale() == scale
+
+
 def test_a_run_of_one_epoch_shows_its_points():
     figure = plots.learning_curves(history(epochs=1), title="t")
     draw(figure)
