@@ -15,7 +15,7 @@ import kit
 import kzoo
 
 TITLE = "Live demos"
-SUMMARY = "Every demo in one app: watch small networks learn, and look inside them"
+SUMMARY = "Small networks that learn, and show what is inside"
 
 FILES = ("emblems/*.svg",)  # what `kzoo demo all --space` takes along beside the modules
 

@@ -7,25 +7,23 @@ every picture on the page is made from what the model computes for it.
 """
 
 import functools
-import os
 import threading
 from typing import NamedTuple
-
-# One drawing gives a library of threads nothing to share out, and visitors come side by side.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import cnn_markup as markup
 import digits
 import gradio as gr
 import kit
+import link
 import numpy as np
 import pad
+import validate
 from digits import CLASSES, INK_LEVELS, SIDE, prepare
 
 import kzoo
 
 TITLE = "Convolutional network"
-SUMMARY = "Draw a digit and watch a CNN read it, layer by layer"
+SUMMARY = "Draw a digit and watch a network read it, layer by layer"
 PRESETS = ("cnn_mnist",)
 
 FILTERED = SIDE - 2  # rows and columns of the first convolution's maps: 3 x 3, without a border
@@ -49,18 +47,12 @@ NOTE = "An example; your first stroke starts a new drawing."
 
 # --- what the network computes -------------------------------------------------------------------------------------
 
-_PREDICTING = threading.Lock()
-
 
 @functools.lru_cache(maxsize=4)
 def _probe(model):
     import keras
 
-    # A copy with weights of its own: while JAX predicts, the statistics of the norm layers are nowhere, and another
-    # visitor's gradient may need them.
-    copy = type(model).from_config(model.get_config())
-    copy.set_weights(model.get_weights())
-    return keras.Model(copy.input, [copy.get_layer(name).output for name in LAYERS])
+    return keras.Model(model.input, [model.get_layer(name).output for name in LAYERS])
 
 
 def activations(model, image) -> dict[str, np.ndarray]:
@@ -68,9 +60,7 @@ def activations(model, image) -> dict[str, np.ndarray]:
 
     Compiled for a batch of one by the backends that compile; `model.activations` runs operation by operation.
     """
-    x = np.asarray(image, np.float32)[None, :, :, None]
-    with _PREDICTING:
-        found = _probe(model).predict_on_batch(x)
+    found = _probe(model).predict_on_batch(np.asarray(image, np.float32)[None, :, :, None])
     return {name: np.asarray(value)[0] for name, value in zip(LAYERS, found, strict=True)}
 
 
@@ -238,7 +228,19 @@ print("Grad-CAM, row by row:", cam.max(axis=1))
 
 
 def _model():
+    """The network that answers."""
     return kit.preset(PRESETS[0])
+
+
+def _slopes():
+    """The same network for gradients: JAX compiles for seconds before the first, and drawings are read meanwhile."""
+    return kit.preset(PRESETS[0], "gradients")
+
+
+def _found(image) -> dict[str, np.ndarray]:
+    """What the network computes for one image."""
+    with kit.alone(_model()) as model:
+        return activations(model, image)
 
 
 def _pixels(drawing) -> np.ndarray:
@@ -246,7 +248,7 @@ def _pixels(drawing) -> np.ndarray:
     try:
         return pad.decode("" if drawing is None else drawing)
     except ValueError as error:
-        raise kit.refuse(str(error)) from None
+        raise validate.refuse(str(error)) from None
 
 
 @kit.in_float32
@@ -255,7 +257,7 @@ def classify(drawing: str):
     prepared = prepare(_pixels(drawing))
     if not prepared.image.any():
         return markup.answer_html(), markup.input_html(prepared)
-    return markup.answer_html(softmax(activations(_model(), prepared.image)["logits"])), markup.input_html(prepared)
+    return markup.answer_html(softmax(_found(prepared.image)["logits"])), markup.input_html(prepared)
 
 
 class Settings(NamedTuple):
@@ -281,11 +283,11 @@ def _settings(drawing, layer, filter, row, column, target, event=None) -> Settin
         values.update({name: clicked[name] for name in values if name in clicked})
     return Settings(
         prepare(_pixels(drawing)).image,
-        kit.check_choice("Layer", values["layer"], LAYERS),
-        kit.check_number("Filter", values["filter"], 0, FILTERS - 1, whole=True),
-        kit.check_number("Row", values["row"], 0, FILTERED - 1, whole=True),
-        kit.check_number("Column", values["column"], 0, FILTERED - 1, whole=True),
-        kit.check_choice("Class", target, ("answer", *CLASSES)),
+        validate.choice("Layer", values["layer"], LAYERS),
+        validate.number("Filter", values["filter"], 0, FILTERS - 1, whole=True),
+        validate.number("Row", values["row"], 0, FILTERED - 1, whole=True),
+        validate.number("Column", values["column"], 0, FILTERED - 1, whole=True),
+        validate.choice("Class", target, ("answer", *CLASSES)),
     )
 
 
@@ -305,21 +307,21 @@ def _layers(settings, found):
 def _filters(settings, found):
     import keras
 
-    model, maps = _model(), found["relu_1_1"]
+    maps = found["relu_1_1"]
     place = settings.filter, settings.row, settings.column
-    kernels = keras.ops.convert_to_numpy(model.get_layer("conv_1_1").kernel)
-    return (
-        markup.kernels_html(kernels, maps, settings.filter),
-        markup.step_html(settings.image, maps, one_step(model, settings.image, *place), *place),
-    )
+    with kit.alone(_model()) as model:
+        kernels = keras.ops.convert_to_numpy(model.get_layer("conv_1_1").kernel)
+        step = one_step(model, settings.image, *place)
+    return markup.kernels_html(kernels, maps, settings.filter), markup.step_html(settings.image, maps, step, *place)
 
 
 def _attribution(settings, found):
-    model, target = _model(), _class(settings, found)
-    field = sight(model, CAM_LAYER)
+    target = _class(settings, found)
+    with kit.alone(_slopes()) as model:
+        field = sight(model, CAM_LAYER)
+        cam = spread(grad_cam(model, found[CAM_LAYER], target), *field)
+        gradient = saliency(model, settings.image, target)
     share = softmax(found["logits"])[target]
-    cam = spread(grad_cam(model, found[CAM_LAYER], target), *field)
-    gradient = saliency(model, settings.image, target)
     return markup.attribution_html(settings.image, gradient, cam, target, share, CAM_LAYER, field[2])
 
 
@@ -327,7 +329,7 @@ def _attribution(settings, found):
 def explain(drawing: str, layer: str, filter: float, row: float, column: float, target: str):
     """What is inside, as markup: overview, a layer's maps, filters, one pixel's sum; and the code."""
     settings = _settings(drawing, layer, filter, row, column, target)
-    found = activations(_model(), settings.image)
+    found = _found(settings.image)
     return *_layers(settings, found), *_filters(settings, found), _code(settings, found)
 
 
@@ -335,7 +337,7 @@ def explain(drawing: str, layer: str, filter: float, row: float, column: float, 
 def attribute(drawing: str, layer: str, filter: float, row: float, column: float, target: str):
     """Where the network looks, as markup, and the code."""
     settings = _settings(drawing, layer, filter, row, column, target)
-    found = activations(_model(), settings.image)
+    found = _found(settings.image)
     return _attribution(settings, found), _code(settings, found)
 
 
@@ -343,7 +345,7 @@ def attribute(drawing: str, layer: str, filter: float, row: float, column: float
 def show_layer(drawing, layer, filter, row, column, target, event: gr.EventData):
     """The layer that was chosen in the list or clicked in the overview."""
     settings = _settings(drawing, layer, filter, row, column, target, event)
-    found = activations(_model(), settings.image)
+    found = _found(settings.image)
     return settings.layer, *_layers(settings, found), _code(settings, found)
 
 
@@ -351,14 +353,14 @@ def show_layer(drawing, layer, filter, row, column, target, event: gr.EventData)
 def show_filter(drawing, layer, filter, row, column, target, event: gr.EventData):
     """The filter or the pixel that was chosen by a slider, a click, or the arrows."""
     settings = _settings(drawing, layer, filter, row, column, target, event)
-    found = activations(_model(), settings.image)
+    found = _found(settings.image)
     return settings.filter, settings.row, settings.column, *_filters(settings, found), _code(settings, found)
 
 
 def choose_example(event: gr.EventData):
     """The drawing of the example that was clicked, and a note."""
     clicked = event._data.get("name") if isinstance(event._data, dict) else None
-    name = kit.check_choice("Example", clicked, digits.EXAMPLES)
+    name = validate.choice("Example", clicked, digits.EXAMPLES)
     note = NOTE if name in CLASSES else f"This is {name}. A network of ten digits names one all the same, however sure."
     return digits.example(name), kit.caption_html(note)
 
@@ -371,7 +373,7 @@ def upload(path):
     try:
         drawing, note = digits.read_picture(path)
     except ValueError as error:
-        raise kit.refuse(str(error)) from None
+        raise validate.refuse(str(error)) from None
     return pad.encode(drawing), kit.caption_html(note)
 
 
@@ -389,7 +391,7 @@ def build() -> gr.Blocks:
     start = digits.example(FIRST)
     first = _settings(start, "relu_1_2", 2, 0, 0, "answer")
     answer, seen = classify(start)
-    found = activations(_model(), first.image)
+    found = _found(first.image)
     # Where the filter finds most, the sum is worth a look.
     row, column = np.unravel_index(np.argmax(found["relu_1_1"][:, :, first.filter]), (FILTERED, FILTERED))
     first = first._replace(row=int(row), column=int(column))
@@ -446,7 +448,7 @@ def build() -> gr.Blocks:
         panel = kit.code_panel(_code(first, found))
         controls = {"layer": layer, "filter": filter, "row": row, "column": column, "class": target}
         with gr.Row():
-            kit.link_button({"drawing": drawing, **controls})
+            link.button({"drawing": drawing, **controls})
             kit.download_button("Download the model (.keras)", take_home, [])
 
         state = [drawing, *controls.values()]
@@ -467,7 +469,7 @@ def build() -> gr.Blocks:
         picture.upload(upload, picture, [drawing, note], show_progress="hidden", **kit.PRIVATE)
 
         def restore(request: gr.Request):
-            good = kit.restore(controls, request)
+            good = link.restore(controls, request)
             values = [good.get(name, gr.skip()) for name in controls]
             text = request.query_params.get("drawing") if request is not None else None
             try:

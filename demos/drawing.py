@@ -43,13 +43,9 @@ svg.clickable { cursor: crosshair; touch-action: manipulation; }
 @media (max-width: 640px) { svg.wide text, svg.wide .quiet { font-size: 23px; } }
 """
 
-
-STATUS_CSS = """
-.kz-status { display: flex; flex-wrap: wrap; gap: 4px 22px; align-items: baseline; color: var(--kz-quiet);
-  font-size: 0.95rem; min-height: 1.9em; }
-.kz-status b { color: var(--body-text-color); font-size: 1.2rem; font-weight: 650; font-variant-numeric: tabular-nums; }
-.kz-status em { font-style: normal; }
-"""
+# What stands in a chart where nothing has been measured.
+NOTHING_YET = "Press Play to fill this chart."
+NO_CURVE = "A trained preset brings no curve along: press Play to draw one."
 
 # A click's place in the units of the plane; the corners stand on the drawing itself.
 CLICK = """
@@ -318,7 +314,7 @@ def network(layers, weights, biases, *, total=None, label: str, inputs=("x\u2081
     return "".join(parts)
 
 
-def curves(epochs, train, test, *, name: str, unit: str = "", label: str) -> str:
+def curves(epochs, train, test, *, name: str, unit: str = "", label: str, empty: str = NOTHING_YET) -> str:
     """Two curves over the epochs: what the model is trained on, and what it has not seen.
 
     Args:
@@ -328,6 +324,7 @@ def curves(epochs, train, test, *, name: str, unit: str = "", label: str) -> str
         name: Of the vertical axis.
         unit: Of the vertical axis.
         label: What a screen reader says.
+        empty: What stands in the chart where there is nothing to draw.
     """
     width, height, left, right, bottom = 700.0, 170.0, 62.0, 150.0, 32.0
     series = [("train", "train", "", train)] + ([("testline", "test", "testtext", test)] if test is not None else [])
@@ -351,7 +348,7 @@ def curves(epochs, train, test, *, name: str, unit: str = "", label: str) -> str
         f'<text class="quiet" x="{width - right:g}" y="{height - 8:g}" text-anchor="end">{last:.0f}</text>',
     ]
     if not len(epochs):
-        parts.append(_empty((left + width - right) / 2, base / 2))
+        parts.append(_empty((left + width - right) / 2, base / 2, empty))
     places = []
     for style, title, color, values in series:
         spots = [
@@ -374,18 +371,19 @@ def curves(epochs, train, test, *, name: str, unit: str = "", label: str) -> str
     return "".join(parts)
 
 
-def _empty(x: float, y: float) -> str:
-    """What stands where nothing has been measured yet."""
-    return f'<text class="quiet" x="{x:g}" y="{y:g}" text-anchor="middle">Press Play to fill this chart.</text>'
+def _empty(x: float, y: float, text: str) -> str:
+    """What stands where nothing has been measured."""
+    return f'<text class="quiet" x="{x:g}" y="{y:g}" text-anchor="middle">{_safe(text)}</text>'
 
 
-def bars(values, *, name: str, label: str) -> str:
+def bars(values, *, name: str, label: str, empty: str = NOTHING_YET) -> str:
     """A bar an epoch, from the first; whole numbers.
 
     Args:
         values: (n,) may be empty.
         name: What is counted.
         label: What a screen reader says.
+        empty: What stands in the chart where there is nothing to draw.
     """
     width, height, left, right, base = 700.0, 170.0, 62.0, 690.0, 134.0
     highest = max([*values, 1])
@@ -398,7 +396,7 @@ def bars(values, *, name: str, label: str) -> str:
         f'<text class="quiet" x="{left:g}" y="{height - 8:g}">{name} in each epoch</text>',
     ]
     if not len(values):
-        parts.append(_empty((left + right) / 2, base / 2))
+        parts.append(_empty((left + right) / 2, base / 2, empty))
     else:
         parts.append(f'<text class="quiet" x="{left - 6:g}" y="28" text-anchor="end">{highest}</text>')
     for i, value in enumerate(values):

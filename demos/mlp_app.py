@@ -8,20 +8,22 @@ of the whole. Choose data or place points, press Play, and watch. Training runs 
 
 import dataclasses
 import math
-import threading
-import time
 from dataclasses import dataclass, field
 
 import drawing
 import gradio as gr
 import kit
+import live
 import numpy as np
+import player
+import points
+import validate
 
 import kzoo
 from kzoo.data import epoch_order, standard_stats
 
 TITLE = "Multilayer perceptron"
-SUMMARY = "Watch a small network bend the plane until it tells blue from orange. Press Play."
+SUMMARY = "Watch a small network bend the plane, unit by unit"
 PRESETS = ("mlp_spirals", "mlp_moons")
 
 DATA = {"two spirals": "spirals", "two moons": "moons", "XOR": "xor", "own points": "own"}
@@ -34,8 +36,6 @@ OPTIMIZERS = {"Adam": "Adam", "SGD": "SGD"}
 BATCHES = ("8", "16", "32", "64")
 
 MOST_EPOCHS = 2000  # of one network
-PLAY_SECONDS = 90  # of one press on Play
-FRAME_SECONDS = 0.12  # at least, between two pictures: more would only fill the visitor's line
 
 # A ring about a spot: no straight line parts them, two hidden units do not either, three do.
 OWN_POINTS = "\n".join(
@@ -90,29 +90,29 @@ def check(values) -> Settings:
     """
     given = dict(zip(FIELDS, values, strict=True))
     settings = Settings(
-        data=kit.check_choice("data", given["data"], DATA.values()),
-        noise=kit.check_number("noise", given["noise"], 0, 0.5),
-        share=kit.check_number("share", given["share"], 10, 90, whole=True),
-        seed=kit.check_number("seed", given["seed"], 0, 9999, whole=True),
-        depth=kit.check_number("depth", given["depth"], 0, 4, whole=True),
-        width=kit.check_number("width", given["width"], 1, 32, whole=True),
-        activation=kit.check_choice("activation", given["activation"], ACTIVATIONS),
-        optimizer=kit.check_choice("optimizer", given["optimizer"], OPTIMIZERS.values()),
-        rate=kit.check_choice("rate", given["rate"], RATES),
-        decay=kit.check_choice("decay", given["decay"], DECAYS),
-        dropout=kit.check_number("dropout", given["dropout"], 0, 0.5),
-        batch=kit.check_choice("batch", given["batch"], BATCHES),
-        points=kit.check_text("points", given["points"], 8000),
+        data=validate.choice("data", given["data"], DATA.values()),
+        noise=validate.number("noise", given["noise"], 0, 0.5),
+        share=validate.number("share", given["share"], 10, 90, whole=True),
+        seed=validate.number("seed", given["seed"], 0, 9999, whole=True),
+        depth=validate.number("depth", given["depth"], 0, 4, whole=True),
+        width=validate.number("width", given["width"], 1, 32, whole=True),
+        activation=validate.choice("activation", given["activation"], ACTIVATIONS),
+        optimizer=validate.choice("optimizer", given["optimizer"], OPTIMIZERS.values()),
+        rate=validate.choice("rate", given["rate"], RATES),
+        decay=validate.choice("decay", given["decay"], DECAYS),
+        dropout=validate.number("dropout", given["dropout"], 0, 0.5),
+        batch=validate.choice("batch", given["batch"], BATCHES),
+        points=validate.text("points", given["points"], points.LONGEST),
     )
     if settings.data == "own":
-        kit.read_points(settings.points)
+        points.read(settings.points)
     return settings
 
 
 def dataset(settings: Settings):
     """x_train, y_train, x_test, y_test; one's own points are all for training, and the test part is then empty."""
     if settings.data == "own":
-        x, y = kit.read_points(settings.points)
+        x, y = points.read(settings.points)
         return x, y, x[:0], y[:0]
     data = kzoo.load_data(
         settings.data, samples=SAMPLES, noise=settings.noise, seed=settings.seed, validation_fraction=0
@@ -125,35 +125,21 @@ def dataset(settings: Settings):
 
 
 @dataclass
-class Run:
-    """One network in training, and what has been measured of it.
+class Run(player.Run):
+    """One network in training, its steps epochs, and what has been measured of it.
 
     Attributes:
-        settings: What it was made from.
-        preset: Name of the preset that it is, or None for one that is trained here.
         parts: x_train, y_train, x_test, y_test.
         low, high: Corners of the plane.
-        model: The Keras model.
-        epoch: Epochs trained here.
         epochs, train, test: The loss by epoch, in nats, at each picture.
-        lock: Held by whoever trains or reads the model.
-        stop: Ends the present Play.
-        gone: Whether another network has taken its place on the page.
     """
 
-    settings: Settings
-    preset: str | None
     parts: tuple
     low: tuple
     high: tuple
-    model: object
-    epoch: int = 0
     epochs: list = field(default_factory=list)
     train: list = field(default_factory=list)
     test: list = field(default_factory=list)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    stop: kit.Stop = field(default_factory=kit.Stop)
-    gone: bool = False
 
 
 def make_model(settings: Settings, x):
@@ -186,7 +172,7 @@ def start(settings: Settings) -> Run:
     """An untrained network on its data."""
     parts = dataset(settings)
     corners = ((-1.0, -1.0), (1.0, 1.0)) if settings.data == "own" else drawing.square(np.concatenate(parts[::2]))
-    return Run(settings, None, parts, *corners, make_model(settings, parts[0]))
+    return Run(settings, None, make_model(settings, parts[0]), parts, *corners)
 
 
 def from_preset(name: str) -> Run | None:
@@ -207,26 +193,22 @@ def from_preset(name: str) -> Run | None:
         activation=model.activation,
         dropout=float(model.dropout),
     )
-    return Run(settings, name, parts, *drawing.square(np.concatenate(parts[::2])), model)
+    return Run(settings, name, model, parts, *drawing.square(np.concatenate(parts[::2])))
 
 
-def train_epoch(run: Run) -> None:
+def advance(run: Run) -> None:
     """One epoch: every batch of one size, since another size would be compiled anew; what is left over waits."""
     x, y = run.parts[:2]
     batch = min(int(run.settings.batch), len(x))
-    order = epoch_order(len(x), run.settings.seed, run.epoch)
+    order = epoch_order(len(x), run.settings.seed, run.count)
     for first in range(0, len(x) - batch + 1, batch):
         rows = order[first : first + batch]
         run.model.train_on_batch(x[rows], y[rows])
-    run.epoch += 1
 
 
-def trainable(run: Run) -> str | None:
-    """Why a run cannot be trained, or None where it can."""
-    y = run.parts[1]
-    if len(y) == 0 or len(set(y.tolist())) < 2:
-        return "Place at least one point of each class: click into the plane, or type a line below it."
-    return None
+def finished(run: Run) -> str | None:
+    """Why training has come to an end by itself: the loss of the latest picture is no number."""
+    return NAN_NOTE if run.train and math.isnan(run.train[-1]) and len(run.parts[1]) else None
 
 
 # --- what is seen --------------------------------------------------------------------------------------------------
@@ -261,11 +243,10 @@ def look(run: Run) -> Look:
     """Asks the model for all that the page shows, in one forward pass."""
     plane = drawing.grid(run.low, run.high)
     x_train, y_train, x_test, y_test = run.parts
-    with run.lock:
-        found = run.model.activations(np.concatenate([plane, x_train, x_test]))
-        depth = len(run.model.hidden_dims)
-        dense = [run.model.get_layer(f"dense_{i}").get_weights() for i in range(1, depth + 1)]
-        dense.append(run.model.get_layer("logits").get_weights())
+    found = run.model.activations(np.concatenate([plane, x_train, x_test]))
+    depth = len(run.model.hidden_dims)
+    dense = [run.model.get_layer(f"dense_{i}").get_weights() for i in range(1, depth + 1)]
+    dense.append(run.model.get_layer("logits").get_weights())
     hidden = [found[f"{run.model.activation}_{i}"] for i in range(1, depth + 1)]
     logits = np.asarray(found["logits"], dtype=np.float64)
     score = logits[:, 1] - logits[:, 0]
@@ -339,13 +320,19 @@ def curves_svg(run: Run) -> str:
     """The picture of both losses."""
     test = run.test if len(run.parts[3]) else None
     return drawing.curves(
-        run.epochs, run.train, test, name="cross-entropy", unit="nats", label="Training and test loss by epoch"
+        run.epochs,
+        run.train,
+        test,
+        name="cross-entropy",
+        unit="nats",
+        label="Training and test loss by epoch",
+        empty=drawing.NO_CURVE if run.preset else drawing.NOTHING_YET,
     )
 
 
 def status_text(run: Run, seen: Look) -> str:
     """One line on where the run stands."""
-    where = f"trained preset {run.preset}" if run.preset else f"epoch {run.epoch}"
+    where = f"trained preset {run.preset}" if run.preset else f"epoch {run.count}"
     parts = [where, f"{100 * seen.accuracy[0]:.1f} % of the training points right"] if len(run.parts[1]) else [where]
     if len(run.parts[3]):
         parts.append(f"{100 * seen.accuracy[1]:.1f} % of the test points right")
@@ -354,14 +341,13 @@ def status_text(run: Run, seen: Look) -> str:
 
 def status_html(run: Run, seen: Look, note: str = "") -> str:
     """The line above the pictures."""
-    cells = [("trained preset", run.preset) if run.preset else ("epoch", f"{run.epoch}")]
+    cells = [("trained preset", run.preset) if run.preset else ("epoch", run.count)]
     for name, accuracy, size in zip(
         ("training points", "test points"), seen.accuracy, map(len, run.parts[1::2]), strict=True
     ):
         if size:
             cells.append((f"{name} right", f"{100 * accuracy:.1f} %"))
-    numbers = "".join(f"<span><b>{value}</b> {name}</span>" for name, value in cells)
-    return f'<div class="kz-status" role="status">{numbers}<em>{note}</em></div>'
+    return live.status(cells, note)
 
 
 def code(settings: Settings, epochs: int, preset: str | None = None) -> str:
@@ -378,14 +364,7 @@ model = kzoo.from_preset("{preset}")
 '''
         return head + "import numpy as np\n" + body + _CODE_END
     if settings.data == "own":
-        x, y = kit.read_points(settings.points)
-        rows = ",\n".join(
-            f"    ({a:.9g}, {b:.9g}, {kind})" for (a, b), kind in zip(x.tolist(), y.tolist(), strict=True)
-        )
-        data = f"""points = np.array([  # x, y, class
-{rows},
-]).reshape(-1, 3)
-x_train, y_train = points[:, :2].astype("float32"), points[:, 2].astype("int32")
+        data = f"""{points.as_code(settings.points, ("x_train", "y_train"))}\
 x_test, y_test = x_train, y_train  # one's own points have no test part
 """
     else:
@@ -442,16 +421,15 @@ PLAY_NOTE = "Press Play to watch one learn from scratch."
 NAN_NOTE = "The loss is no number any more: the learning rate is too large. Choose a smaller one."
 
 
-def frame(run: Run, seen: Look | None = None, note: str = "") -> tuple[str, str, str, str]:
-    """Network, plane, curves and status of a run as markup; the losses are noted on the way."""
-    seen = look(run) if seen is None else seen
-    if not run.preset and (not run.epochs or run.epochs[-1] != run.epoch):
-        run.epochs.append(run.epoch)
+def frame(run: Run, note: str = "") -> tuple[str, str, str, str]:
+    """Status, network, plane and curves of a run as markup; the losses are noted on the way."""
+    seen = look(run)
+    if not run.preset and (not run.epochs or run.epochs[-1] != run.count):
+        run.epochs.append(run.count)
         run.train.append(seen.loss[0])
         run.test.append(seen.loss[1])
-    if len(run.parts[1]) and math.isnan(seen.loss[0]):
-        note = NAN_NOTE
-    return network_svg(run, seen), plane_svg(run, seen), curves_svg(run), status_html(run, seen, note)
+    note = finished(run) or note
+    return status_html(run, seen, note), network_svg(run, seen), plane_svg(run, seen), curves_svg(run)
 
 
 def opening() -> Run:
@@ -463,21 +441,24 @@ def opening() -> Run:
     return start(Settings())
 
 
-def halt(run: Run | None) -> None:
-    """Ends a run's training for good: another network takes its place, or its visitor has left."""
-    if run is not None:
-        run.gone = True
-        run.stop.set()
-
-
-def advance(run: Run, epochs: int) -> bool:
-    """Trains up to `epochs` more; False where the run was stopped, cannot be trained or has had its share."""
-    for _ in range(epochs):
-        if run.stop or run.epoch >= MOST_EPOCHS:
-            return False
-        with run.lock:
-            train_epoch(run)
-    return True
+PLAYER = player.Player(
+    "mlp",
+    "epochs",
+    Settings,
+    check,
+    start,
+    advance,
+    frame,
+    lambda run: code(run.settings, run.count, run.preset),
+    most=MOST_EPOCHS,
+    from_preset=from_preset,
+    obstacle=lambda run: points.obstacle(run.parts[1]),
+    finished=finished,
+    # Another data set comes with the noise that suits it.
+    adjust={"data": lambda settings: dataclasses.replace(settings, noise=NOISE[settings.data])},
+    stepped="One epoch more.",
+    seconds=90,
+)
 
 
 def train_client(
@@ -500,75 +481,42 @@ def train_client(
     settings = check(
         (data, noise, share, seed, depth, width, activation, optimizer, rate, decay, dropout, batch, points)
     )
-    epochs = kit.check_number("epochs", epochs, 0, 200, whole=True)
-    run = start(settings)
-    if (reason := trainable(run)) is not None:
-        raise kit.refuse(reason)
-    end = time.monotonic() + PLAY_SECONDS
-    while run.epoch < epochs and time.monotonic() < end:
-        advance(run, 1)
+    run = PLAYER.trained(settings, validate.number("epochs", epochs, 0, 200, whole=True))
     seen = look(run)
     plain = [value if math.isfinite(value) else None for value in (*seen.loss, *seen.accuracy)]
     names = ("train_loss", "test_loss", "train_accuracy", "test_accuracy")
-    return {"epochs": run.epoch, **dict(zip(names, plain, strict=True)), "code": code(settings, run.epoch)}
+    return {"epochs": run.count, **dict(zip(names, plain, strict=True)), "code": code(settings, run.count)}
 
 
 def build() -> gr.Blocks:
     """The page."""
-    import keras
-
-    keras.config.set_dtype_policy("float32")
     first = opening()
-    first_frame = frame(first, note=PLAY_NOTE)
     now = first.settings
-    shipped = [name for name in PRESETS if name in kzoo.list_presets()]
 
     with kit.blocks(TITLE) as demo:
-        kit.heading(TITLE, SUMMARY)
-        state = gr.State(None, time_to_live=kit.STATE_LIFE, delete_callback=halt)
-        with gr.Row(elem_classes="kz-buttons"):
-            play = gr.Button("\u25b6 Play", variant="primary", min_width=84, scale=0)
-            pause = gr.Button("Pause", min_width=76, scale=0)
-            step = gr.Button("Step", min_width=76, scale=0)
-            reset = gr.Button("Reset", min_width=76, scale=0)
-            status = gr.HTML(first_frame[3], css_template=drawing.STATUS_CSS, scale=1, min_width=300)
+        kit.heading(TITLE, "Watch a small network bend the plane until it tells blue from orange. Press Play.")
+        page = live.Page(PLAYER, first, PLAY_NOTE)
         with gr.Row():
             with gr.Column(scale=6, min_width=320, elem_classes="kz-tight"):
-                net = gr.HTML(first_frame[0], css_template=drawing.CSS, elem_id="mlp-network")
+                net = gr.HTML(page.pictures[0], css_template=drawing.CSS, elem_id="mlp-network")
                 kit.caption(
                     "Each tile: what one unit answers over the plane. Each line: a weight, thicker where it is "
                     "larger, orange above zero, blue below. Point at one to read it."
                 )
-                loss = gr.HTML(first_frame[2], css_template=drawing.CSS, elem_id="mlp-curves")
+                loss = gr.HTML(page.pictures[2], css_template=drawing.CSS, elem_id="mlp-curves")
                 kit.caption(
                     "The loss on the points it learns from and on those it never sees. A gap between them: overfitting."
                 )
             with gr.Column(scale=4, min_width=300, elem_classes="kz-tight kz-first"):
                 surface = gr.HTML(
-                    first_frame[1], css_template=drawing.CSS, js_on_load=drawing.CLICK, elem_id="mlp-plane"
+                    page.pictures[1], css_template=drawing.CSS, js_on_load=drawing.CLICK, elem_id="mlp-plane"
                 )
                 kit.caption(
                     "The network's answer: the deeper the colour, the surer. Circles are class 0, squares class 1; "
                     "filled to learn from, hollow to test. "
                     "The line is where the answer turns; a ring marks one of the last wrong points."
                 )
-                with gr.Accordion("Own points", open=False) as own:
-                    kind = gr.Radio(
-                        [("blue circle: class 0", "0"), ("orange square: class 1", "1")],
-                        value="1",
-                        label="A click into the plane places a",
-                    )
-                    with gr.Row():
-                        undo = gr.Button("Undo", size="sm", min_width=80)
-                        clear = gr.Button("Clear", size="sm", min_width=80)
-                        use = gr.Button("Use the points below", size="sm", min_width=150)
-                    points = gr.Textbox(
-                        now.points,
-                        label="Points, one a line: x, y, class (x and y from -1 to 1, class 0 or 1)",
-                        lines=4,
-                        max_lines=4,
-                        max_length=8000,
-                    )
+                own = points.OwnPoints(now.points)
         with gr.Row():
             with gr.Column(min_width=280), gr.Group():
                 data = gr.Radio(list(DATA.items()), value=now.data, label="Data")
@@ -590,180 +538,20 @@ def build() -> gr.Blocks:
                     batch = gr.Dropdown(BATCHES, value=now.batch, label="Batch size (points)", min_width=120)
                 speed = gr.Slider(1, 20, 3, step=1, label="Speed (epochs a picture)", buttons=[])
                 seed = gr.Number(now.seed, label="Seed (0 to 9999)", precision=0, minimum=0, maximum=9999)
-        panel = kit.code_panel(code(now, first.epoch, first.preset))
-        epochs = gr.Number(0, visible="hidden", precision=0, minimum=0, maximum=MOST_EPOCHS, label="epochs")
         controls = {
             "data": data, "noise": noise, "share": share, "seed": seed, "depth": depth, "width": width,
             "activation": activation, "optimizer": optimizer, "rate": rate, "decay": decay, "dropout": dropout,
-            "batch": batch, "points": points,
+            "batch": batch, "points": own.text,
         }  # fmt: skip
-        assert tuple(controls) == FIELDS
-        values = list(controls.values())
-        pictures = [net, surface, loss, status]
-        outputs = [state, *pictures, panel, epochs]
-
-        def shown(run, note="", seen=None):
-            """All outputs of a run that stands still."""
-            return run, *frame(run, seen, note), code(run.settings, run.epoch, run.preset), run.epoch
-
-        def fresh(run, *given):
-            """Another setting, or Reset: a new network, untrained."""
-            settings = check(given)
-            halt(run)
-            new = start(settings)
-            return shown(new, trainable(new) or "Press Play.")
-
-        def ready(run, given):
-            """The run to go on with: a preset or a forgotten state makes way for an untrained network."""
-            settings = check(given)
-            if run is None or run.preset or run.settings != settings:
-                halt(run)
-                run = start(settings)
-            if (reason := trainable(run)) is not None:
-                raise kit.refuse(reason)
-            return run
-
-        @kit.in_float32
-        def on_play(run, pace, *given):
-            pace = kit.check_number("speed", pace, 1, 20, whole=True)
-            run = ready(run, given)
-            run.stop.set()  # an earlier Play of the same network
-            run.stop = mine = kit.Stop()
-            yield run, *frame(run, note="Learning \u2026"), gr.skip(), run.epoch
-            end, note = time.monotonic() + PLAY_SECONDS, ""
-            drawn = time.monotonic()
-            while not mine:
-                if not advance(run, pace) and not mine:
-                    note = f"This page stops after {MOST_EPOCHS} epochs. Take the code or the model with you."
-                    break
-                if time.monotonic() > end:
-                    note = "Paused after a while; press Play to go on."
-                    break
-                time.sleep(max(0.0, FRAME_SECONDS - (time.monotonic() - drawn)))
-                if mine:
-                    break
-                drawn = time.monotonic()
-                seen = look(run)
-                if not math.isfinite(seen.loss[0]):
-                    note = NAN_NOTE
-                    break
-                yield gr.skip(), *frame(run, seen, "Learning \u2026"), gr.skip(), run.epoch
-            if run.gone or run.stop is not mine:  # something else is on the page by now
-                return
-            yield shown(run, note or "Paused.")
-
-        @kit.in_float32
-        def on_step(run, *given):
-            run = ready(run, given)
-            run.stop.set()
-            run.stop = kit.Stop()
-            advance(run, 1)
-            return shown(run, "One epoch more.")
-
-        @kit.in_float32
-        def on_pause(run):
-            if run is not None:
-                run.stop.set()
-
-        @kit.in_float32
-        def on_change(run, *given):
-            return fresh(run, *given)
-
-        @kit.in_float32
-        def on_data(run, *given):
-            """Another data set comes with the noise that suits it."""
-            name = kit.check_choice("data", given[0], DATA.values())
-            given = (name, NOISE[name], *given[2:])
-            return *fresh(run, *given), NOISE[name], gr.update(open=name == "own")
-
-        @kit.in_float32
-        def on_place(event: gr.EventData, run, which, *given):
-            which = kit.check_choice("class", which, ("0", "1"))
-            settings = check(given)
-            if settings.data != "own":
-                gr.Info("To place points, choose \u201cown points\u201d as the data first.")
-                return [gr.skip()] * (len(outputs) + 1)
-            sent = event._data if isinstance(event._data, dict) else {}
-            place = [kit.check_number(name, sent.get(name), -1, 1) for name in ("x", "y")]
-            text = (settings.points.rstrip() + f"\n{place[0]:.2f}, {place[1]:.2f}, {which}").lstrip()
-            return *fresh(run, *given[:-1], text), text
-
-        @kit.in_float32
-        def on_undo(run, *given):
-            settings = check(given)
-            text = "\n".join(settings.points.rstrip().splitlines()[:-1])
-            return *fresh(run, "own", *given[1:-1], text), text, "own"
-
-        @kit.in_float32
-        def on_use(run, *given):
-            return *fresh(run, "own", *given[1:]), given[-1], "own"
-
-        @kit.in_float32
-        def on_clear(run, *given):
-            return *fresh(run, "own", *given[1:-1], ""), "", "own"
-
-        def on_preset(name):
-            @kit.in_float32
-            def load(run):
-                halt(run)
-                new = from_preset(name)
-                chosen = dataclasses.asdict(new.settings)
-                return *shown(new, PLAY_NOTE), *(chosen[key] for key in controls)
-
-            return load
-
-        @kit.in_float32
-        def on_load(request: gr.Request):
-            """The state that the address asks for: its settings at once, its epochs before the eyes."""
-            asked = kit.restore({**controls, "epochs": epochs}, request)
-            if not asked:
-                yield [gr.skip()] * (len(outputs) + len(values) + 1)
-                return
-            wanted = asked.pop("epochs", 0)
-            settings = check([asked.get(key, getattr(Settings(), key)) for key in FIELDS])
-            run = start(settings)
-            chosen = [*(getattr(settings, key) for key in FIELDS), gr.update(open=settings.data == "own")]
-            yield *shown(run, "Press Play." if not wanted else "Learning \u2026"), *chosen
-            end = time.monotonic() + PLAY_SECONDS
-            quiet = [gr.skip()] * len(chosen)
-            mine = run.stop  # Play and Step put a flag of their own in its place, and end what went on before
-            while run.epoch < wanted and not mine and time.monotonic() < end and not trainable(run):
-                advance(run, min(wanted - run.epoch, 10))
-                yield gr.skip(), *frame(run, note="Learning \u2026"), gr.skip(), run.epoch, *quiet
-            if not run.gone and run.stop is mine:
-                yield *shown(run, "Restored from the link."), *quiet
-
-        @kit.in_float32
-        def on_download(run):
-            run = run or first
-            with run.lock:  # on JAX a training step takes the weights' memory away while it runs
-                return kit.download(run.model, "mlp")
-
-        quiet = {"show_progress": "hidden", "preprocess": False, **kit.PRIVATE}
-        live = {"trigger_mode": "always_last", **quiet}
-        play.click(on_play, [state, speed, *values], outputs, api_name="mlp_play", **kit.TRAIN, **quiet)
-        pause.click(on_pause, state, None, api_name="mlp_pause", queue=False, **quiet)
-        step.click(on_step, [state, *values], outputs, api_name="mlp_step", **quiet)
-        reset.click(on_change, [state, *values], outputs, api_name="mlp_reset", **quiet)
-        gr.on(
-            [noise.input, share.input, seed.input, depth.input, width.input, activation.input, dropout.input,
-             optimizer.input, rate.input, decay.input, batch.input],
-            on_change, [state, *values], outputs, api_name="mlp_change", **live,
-        )  # fmt: skip
-        data.input(on_data, [state, *values], [*outputs, noise, own], api_name="mlp_data", **live)
-        surface.click(on_place, [state, kind, *values], [*outputs, points], api_name="mlp_place", **quiet)
-        undo.click(on_undo, [state, *values], [*outputs, points, data], api_name="mlp_undo", **quiet)
-        use.click(on_use, [state, *values], [*outputs, points, data], api_name="mlp_use", **quiet)
-        clear.click(on_clear, [state, *values], [*outputs, points, data], api_name="mlp_clear", **quiet)
-        demo.load(on_load, None, [*outputs, *values, own], api_name="mlp_load", **kit.TRAIN, **quiet)
-
-        with gr.Row():
-            for name in shipped:
-                button = gr.Button(f"Show the trained {name.removeprefix('mlp_')}", size="sm", scale=0, min_width=200)
-                button.click(on_preset(name), state, [*outputs, *values], api_name=f"show_{name}", **quiet)
-            kit.download_button("Download the model (.keras)", on_download, state)
-        kit.link_button({**controls, "epochs": epochs}, dataclasses.asdict(Settings()))
-        gr.api(kit.in_float32(train_client), api_name="train_mlp", **kit.TRAIN)
+        page.connect(
+            demo,
+            [net, surface, loss],
+            controls,
+            speed,
+            presets={name: name.removeprefix("mlp_") for name in PRESETS},
+        )
+        own.connect(page, surface, data)
+        gr.api(kit.in_float32(train_client), api_name="train_mlp", **live.TRAIN)
     return demo
 
 

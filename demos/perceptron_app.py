@@ -7,29 +7,28 @@ point, and the line with them. On XOR no line will do, and it never ends. The ru
 """
 
 import dataclasses
-import html
-import threading
-import time
 from dataclasses import dataclass, field
 
 import drawing
 import gradio as gr
 import kit
+import live
 import numpy as np
+import player
+import points
+import validate
 
 import kzoo
 from kzoo.data import epoch_order
 
 TITLE = "Perceptron"
-SUMMARY = "Rosenblatt's rule of 1958, mistake by mistake: the line that learns, and XOR, where it never ends."
+SUMMARY = "Rosenblatt's rule of 1958, one mistake at a time"
 PRESETS = ("perceptron_moons", "perceptron_xor", "perceptron_digits")
 
 DATA = {"two clouds": "clouds", "two moons": "moons", "XOR": "xor", "own points": "own"}
 NOISE = {"clouds": 0.3, "moons": 0.1, "xor": 0.25, "own": 0.0}
 MOST_STEPS = 20_000  # of one perceptron
-PLAY_SECONDS = 60  # of one press on Play
-MOST_PLAYED = 60  # epochs of one press on Play: on XOR it would go on for ever
-FRAME_SECONDS = 0.12
+MOST_PLAYED = 5_000  # of one press on Play: on XOR it would go on for ever
 
 OWN_POINTS = (
     "-0.6, 0.5, 0\n-0.3, 0.7, 0\n-0.7, -0.1, 0\n0.1, 0.6, 0\n0.5, -0.4, 1\n0.7, 0.2, 1\n-0.1, -0.6, 1\n0.3, -0.8, 1"
@@ -66,14 +65,14 @@ def check(values) -> Settings:
     """
     given = dict(zip(FIELDS, values, strict=True))
     settings = Settings(
-        data=kit.check_choice("data", given["data"], DATA.values()),
-        noise=kit.check_number("noise", given["noise"], 0, 0.6),
-        samples=kit.check_number("samples", given["samples"], 20, 200, whole=True),
-        seed=kit.check_number("seed", given["seed"], 0, 9999, whole=True),
-        points=kit.check_text("points", given["points"], 8000),
+        data=validate.choice("data", given["data"], DATA.values()),
+        noise=validate.number("noise", given["noise"], 0, 0.6),
+        samples=validate.number("samples", given["samples"], 20, 200, whole=True),
+        seed=validate.number("seed", given["seed"], 0, 9999, whole=True),
+        points=validate.text("points", given["points"], points.LONGEST),
     )
     if settings.data == "own":
-        kit.read_points(settings.points)
+        points.read(settings.points)
     return settings
 
 
@@ -94,7 +93,7 @@ def clouds(samples: int, noise: float, seed: int) -> tuple[np.ndarray, np.ndarra
 def dataset(settings: Settings) -> tuple[np.ndarray, np.ndarray]:
     """The points (n, 2) and their classes (n,)."""
     if settings.data == "own":
-        return kit.read_points(settings.points)
+        return points.read(settings.points)
     if settings.data == "clouds":
         return clouds(settings.samples, settings.noise, settings.seed)
     data = kzoo.load_data(
@@ -126,38 +125,24 @@ class Step:
 
 
 @dataclass
-class Run:
-    """One perceptron in training.
+class Run(player.Run):
+    """One perceptron in training, its steps the points that it was shown.
 
     Attributes:
-        settings: What it was made from.
-        preset: Name of the preset that it is, or None for one that is trained here.
         x, y: The points and their classes.
         low, high: Corners of the plane.
-        model: The Keras model.
-        steps: Points shown so far.
         mistakes: Of each full epoch.
         current: Mistakes in the present epoch.
         last: The latest step.
-        lock: Held by whoever trains or reads the model.
-        stop: Ends the present Play.
-        gone: Whether another perceptron has taken its place on the page.
     """
 
-    settings: Settings
-    preset: str | None
     x: np.ndarray
     y: np.ndarray
     low: tuple
     high: tuple
-    model: object
-    steps: int = 0
     mistakes: list = field(default_factory=list)
     current: int = 0
     last: Step | None = None
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    stop: kit.Stop = field(default_factory=kit.Stop)
-    gone: bool = False
 
     @property
     def epoch(self) -> int:
@@ -183,7 +168,7 @@ def start(settings: Settings) -> Run:
     """An untrained perceptron on its data."""
     x, y = dataset(settings)
     corners = ((-1.0, -1.0), (1.0, 1.0)) if settings.data == "own" else drawing.square(x)
-    return Run(settings, None, x, y, *corners, make_model())
+    return Run(settings, None, make_model(), x, y, *corners)
 
 
 def from_preset(name: str) -> Run | None:
@@ -195,7 +180,7 @@ def from_preset(name: str) -> Run | None:
     data = kzoo.load_data(task)
     x, y = data.x_train[:200], data.y_train[:200]
     settings = Settings(data=task, noise=NOISE[task])
-    return Run(settings, name, x, y, *drawing.square(x), model)
+    return Run(settings, name, model, x, y, *drawing.square(x))
 
 
 def weights_of(model) -> tuple[float, float, float]:
@@ -221,23 +206,15 @@ def wrong(run: Run) -> np.ndarray:
 
 def advance(run: Run) -> None:
     """Shows the perceptron its next point, and lets kzoo's rule correct it."""
-    epoch, position = divmod(run.steps, len(run.x))
+    epoch, position = divmod(run.count, len(run.x))
     index = int(epoch_order(len(run.x), run.settings.seed, epoch)[position])
     before = weights_of(run.model)
     run.model.train_on_batch(run.x[index : index + 1], run.y[index : index + 1])
     run.last = Step(index, before, weights_of(run.model))
-    run.steps += 1
     run.current += run.last.mistake
     if position == len(run.x) - 1:
         run.mistakes.append(run.current)
         run.current = 0
-
-
-def trainable(run: Run) -> str | None:
-    """Why a run cannot be trained, or None where it can."""
-    if len(run.y) == 0 or len(set(run.y.tolist())) < 2:
-        return "Place at least one point of each class: click into the plane, or type a line below it."
-    return None
 
 
 # --- what is seen --------------------------------------------------------------------------------------------------
@@ -274,7 +251,7 @@ def plane_svg(run: Run) -> str:
 
 def status_text(run: Run) -> str:
     """One line on where the run stands."""
-    where = f"trained preset {run.preset}" if run.preset else f"epoch {run.epoch}, {run.steps} points shown"
+    where = f"trained preset {run.preset}" if run.preset else f"epoch {run.epoch}, {run.count} points shown"
     return f"{where}, {int(wrong(run).sum())} of {len(run.x)} points wrong"
 
 
@@ -283,10 +260,9 @@ def status_html(run: Run, note: str = "") -> str:
     if run.preset:
         cells = [("trained preset", run.preset)]
     else:
-        cells = [("full epochs", run.epoch), ("points shown", run.steps)]
+        cells = [("full epochs", run.epoch), ("points shown", run.count)]
     cells.append((f"of {len(run.x)} points wrong", int(wrong(run).sum())))
-    numbers = "".join(f"<span><b>{value}</b> {name}</span>" for name, value in cells)
-    return f'<div class="kz-status" role="status">{numbers}<em>{html.escape(note)}</em></div>'
+    return live.status(cells, note)
 
 
 def verdict(run: Run) -> str:
@@ -354,7 +330,12 @@ def rule_html(run: Run) -> str:
 
 def curve_svg(run: Run) -> str:
     """Mistakes by epoch."""
-    return drawing.bars(run.mistakes, name="mistakes", label=f"Mistakes in each epoch: {run.mistakes[-20:]}")
+    return drawing.bars(
+        run.mistakes,
+        name="mistakes",
+        label=f"Mistakes in each epoch: {run.mistakes[-20:]}",
+        empty=drawing.NO_CURVE if run.preset else drawing.NOTHING_YET,
+    )
 
 
 def digits_html() -> str:
@@ -401,15 +382,7 @@ model = kzoo.from_preset("{preset}")
 {tail}"""
     numpy = settings.data in ("own", "clouds")
     if settings.data == "own":
-        x, y = kit.read_points(settings.points)
-        rows = ",\n".join(
-            f"    ({a:.9g}, {b:.9g}, {kind})" for (a, b), kind in zip(x.tolist(), y.tolist(), strict=True)
-        )
-        data = f"""points = np.array([  # x, y, class
-{rows},
-]).reshape(-1, 3)
-x, y = points[:, :2].astype("float32"), points[:, 2].astype("int32")
-"""
+        data = points.as_code(settings.points)
     elif settings.data == "clouds":
         data = f"""y = np.arange({settings.samples}) % 2
 centres = np.array([[-0.8, 0.5], [0.8, -0.5]])[y]
@@ -441,15 +414,14 @@ PLAY_NOTE = "Press Play to watch one learn from scratch."
 
 
 def frame(run: Run, note: str = "") -> tuple[str, str, str, str, str]:
-    """Plane, rule, curve, status and verdict of a run as markup."""
-    with run.lock:
-        return (
-            plane_svg(run),
-            rule_html(run),
-            curve_svg(run),
-            status_html(run, note),
-            kit.caption_html(verdict(run)),
-        )
+    """Status, plane, rule, curve and verdict of a run as markup."""
+    return (
+        status_html(run, note),
+        plane_svg(run),
+        rule_html(run),
+        curve_svg(run),
+        kit.caption_html(verdict(run)),
+    )
 
 
 def opening() -> Run:
@@ -457,21 +429,25 @@ def opening() -> Run:
     return from_preset("perceptron_moons") or start(Settings())
 
 
-def halt(run: Run | None) -> None:
-    """Ends a run's training for good: another perceptron takes its place, or its visitor has left."""
-    if run is not None:
-        run.gone = True
-        run.stop.set()
-
-
-def go(run: Run, steps: int) -> bool:
-    """Up to `steps` points more; False where the run was stopped, is done or has had its share."""
-    for _ in range(steps):
-        if run.stop or run.done or run.steps >= MOST_STEPS:
-            return False
-        with run.lock:
-            advance(run)
-    return True
+PLAYER = player.Player(
+    "perceptron",
+    "steps",
+    Settings,
+    check,
+    start,
+    advance,
+    frame,
+    lambda run: code(run.settings, run.count, run.preset),
+    most=MOST_STEPS,
+    from_preset=from_preset,
+    obstacle=lambda run: points.obstacle(run.y),
+    finished=lambda run: "Done." if run.done else None,
+    # Another data set comes with the noise that suits it.
+    adjust={"data": lambda settings: dataclasses.replace(settings, noise=NOISE[settings.data])},
+    hint="Press Play or Step.",
+    stepped="One point more.",
+    per_play=MOST_PLAYED,
+)
 
 
 def train_client(
@@ -479,72 +455,43 @@ def train_client(
 ) -> dict:
     """Shows a perceptron up to 2,000 points and gives its weights, its mistakes and the code that gives the same."""
     settings = check((data, noise, samples, seed, points))
-    steps = kit.check_number("steps", steps, 0, 2000, whole=True)
-    run = start(settings)
-    if (reason := trainable(run)) is not None:
-        raise kit.refuse(reason)
-    go(run, steps)
+    run = PLAYER.trained(settings, validate.number("steps", steps, 0, 2000, whole=True))
     w1, w2, b = weights_of(run.model)
     return {
-        "steps": run.steps,
+        "steps": run.count,
         "w": [w1, w2],
         "b": b,
         "mistakes_by_epoch": run.mistakes,
         "wrong": int(wrong(run).sum()),
-        "code": code(settings, run.steps),
+        "code": code(settings, run.count),
     }
 
 
 def build() -> gr.Blocks:
     """The page."""
-    import keras
-
-    keras.config.set_dtype_policy("float32")
     first = opening()
-    first_frame = frame(first, PLAY_NOTE)
     now = first.settings
-    shipped = [name for name in PRESETS[:2] if name in kzoo.list_presets()]
 
     with kit.blocks(TITLE) as demo:
-        kit.heading(TITLE, SUMMARY)
-        state = gr.State(None, time_to_live=kit.STATE_LIFE, delete_callback=halt)
-        with gr.Row(elem_classes="kz-buttons"):
-            play = gr.Button("\u25b6 Play", variant="primary", min_width=84, scale=0)
-            pause = gr.Button("Pause", min_width=76, scale=0)
-            step = gr.Button("Step", min_width=76, scale=0)
-            reset = gr.Button("Reset", min_width=76, scale=0)
-            status = gr.HTML(first_frame[3], css_template=drawing.STATUS_CSS, scale=1, min_width=300)
+        kit.heading(
+            TITLE, "Rosenblatt's rule of 1958, mistake by mistake: the line that learns, and XOR, where it never ends."
+        )
+        page = live.Page(PLAYER, first, PLAY_NOTE)
         with gr.Row():
             with gr.Column(scale=5, min_width=300, elem_classes="kz-tight"):
                 surface = gr.HTML(
-                    first_frame[0], css_template=drawing.CSS, js_on_load=drawing.CLICK, elem_id="perceptron-plane"
+                    page.pictures[0], css_template=drawing.CSS, js_on_load=drawing.CLICK, elem_id="perceptron-plane"
                 )
                 kit.caption(
                     "Circles are class 0, squares class 1; the colour is the perceptron's answer, a ring marks a wrong "
                     "one. The weight vector w stands on the line and points to the orange side. Green ring: the point "
                     "just shown; dashed: the line before it."
                 )
-                with gr.Accordion("Own points", open=False) as own:
-                    kind = gr.Radio(
-                        [("blue circle: class 0", "0"), ("orange square: class 1", "1")],
-                        value="1",
-                        label="A click into the plane places a",
-                    )
-                    with gr.Row():
-                        undo = gr.Button("Undo", size="sm", min_width=80)
-                        clear = gr.Button("Clear", size="sm", min_width=80)
-                        use = gr.Button("Use the points below", size="sm", min_width=150)
-                    points = gr.Textbox(
-                        now.points,
-                        label="Points, one a line: x, y, class (x and y from -1 to 1, class 0 or 1)",
-                        lines=4,
-                        max_lines=4,
-                        max_length=8000,
-                    )
+                own = points.OwnPoints(now.points)
             with gr.Column(scale=5, min_width=300, elem_classes="kz-tight"):
-                rule = gr.HTML(first_frame[1], css_template=RULE_CSS, elem_id="perceptron-rule")
-                curve = gr.HTML(first_frame[2], css_template=drawing.CSS, elem_id="perceptron-curve")
-                comment = gr.HTML(first_frame[4], elem_id="perceptron-verdict")
+                rule = gr.HTML(page.pictures[1], css_template=RULE_CSS, elem_id="perceptron-rule")
+                curve = gr.HTML(page.pictures[2], css_template=drawing.CSS, elem_id="perceptron-curve")
+                comment = gr.HTML(page.pictures[3], elem_id="perceptron-verdict")
                 with gr.Group():
                     data = gr.Radio(list(DATA.items()), value=now.data, label="Data")
                     with gr.Row():
@@ -566,174 +513,16 @@ def build() -> gr.Blocks:
                 "Ten such units read digits of 8 x 8 pixels, one unit a digit (preset perceptron_digits). Orange: ink "
                 "here speaks for the digit; blue: against it."
             )
-        panel = kit.code_panel(code(now, first.steps, first.preset))
-        steps = gr.Number(0, visible="hidden", precision=0, minimum=0, maximum=MOST_STEPS, label="steps")
-        controls = {"data": data, "noise": noise, "samples": samples, "seed": seed, "points": points}
-        assert tuple(controls) == FIELDS
-        values = list(controls.values())
-        outputs = [state, surface, rule, curve, status, comment, panel, steps]
-
-        def shown(run, note=""):
-            """All outputs of a run that stands still."""
-            return run, *frame(run, note), code(run.settings, run.steps, run.preset), run.steps
-
-        def fresh(run, *given):
-            """Another setting, or Reset: a new perceptron, untrained."""
-            settings = check(given)
-            halt(run)
-            new = start(settings)
-            return shown(new, trainable(new) or "Press Play or Step.")
-
-        def ready(run, given):
-            """The run to go on with: a preset or a forgotten state makes way for an untrained perceptron."""
-            settings = check(given)
-            if run is None or run.preset or run.settings != settings:
-                halt(run)
-                run = start(settings)
-            if (reason := trainable(run)) is not None:
-                raise kit.refuse(reason)
-            return run
-
-        @kit.in_float32
-        def on_play(run, pace, *given):
-            pace = kit.check_number("speed", pace, 1, 50, whole=True)
-            run = ready(run, given)
-            run.stop.set()  # an earlier Play of the same perceptron
-            run.stop = mine = kit.Stop()
-            yield run, *frame(run, "Learning \u2026"), gr.skip(), run.steps
-            drawn, note = time.monotonic(), "Paused."
-            end, last_epoch = drawn + PLAY_SECONDS, run.epoch + MOST_PLAYED
-            while not mine:
-                if not go(run, pace) and not mine:
-                    note = "Done." if run.done else f"This page stops after {MOST_STEPS} points."
-                    break
-                if time.monotonic() > end or run.epoch >= last_epoch:
-                    note = "Paused after a while; press Play to go on."
-                    break
-                time.sleep(max(0.0, FRAME_SECONDS - (time.monotonic() - drawn)))
-                if mine:
-                    break
-                drawn = time.monotonic()
-                yield gr.skip(), *frame(run, "Learning \u2026"), gr.skip(), run.steps
-            if run.gone or run.stop is not mine:  # something else is on the page by now
-                return
-            yield shown(run, note)
-
-        @kit.in_float32
-        def on_step(run, *given):
-            run = ready(run, given)
-            run.stop.set()
-            run.stop = kit.Stop()
-            go(run, 1)
-            return shown(run, "Done." if run.done else "One point more.")
-
-        @kit.in_float32
-        def on_pause(run):
-            if run is not None:
-                run.stop.set()
-
-        @kit.in_float32
-        def on_change(run, *given):
-            return fresh(run, *given)
-
-        @kit.in_float32
-        def on_data(run, *given):
-            """Another data set comes with the noise that suits it."""
-            name = kit.check_choice("data", given[0], DATA.values())
-            given = (name, NOISE[name], *given[2:])
-            return *fresh(run, *given), NOISE[name], gr.update(open=name == "own")
-
-        @kit.in_float32
-        def on_place(event: gr.EventData, run, which, *given):
-            which = kit.check_choice("class", which, ("0", "1"))
-            settings = check(given)
-            if settings.data != "own":
-                gr.Info("To place points, choose \u201cown points\u201d as the data first.")
-                return [gr.skip()] * (len(outputs) + 1)
-            sent = event._data if isinstance(event._data, dict) else {}
-            place = [kit.check_number(name, sent.get(name), -1, 1) for name in ("x", "y")]
-            text = (settings.points.rstrip() + f"\n{place[0]:.2f}, {place[1]:.2f}, {which}").lstrip()
-            return *fresh(run, *given[:-1], text), text
-
-        @kit.in_float32
-        def on_undo(run, *given):
-            text = "\n".join(check(given).points.rstrip().splitlines()[:-1])
-            return *fresh(run, "own", *given[1:-1], text), text, "own"
-
-        @kit.in_float32
-        def on_use(run, *given):
-            return *fresh(run, "own", *given[1:]), given[-1], "own"
-
-        @kit.in_float32
-        def on_clear(run, *given):
-            return *fresh(run, "own", *given[1:-1], ""), "", "own"
-
-        def on_preset(name):
-            @kit.in_float32
-            def load(run):
-                halt(run)
-                new = from_preset(name)
-                return *shown(new, PLAY_NOTE), *(getattr(new.settings, key) for key in FIELDS)
-
-            return load
-
-        @kit.in_float32
-        def on_load(request: gr.Request):
-            """The state that the address asks for: its settings at once, its steps before the eyes."""
-            asked = kit.restore({**controls, "steps": steps}, request)
-            if not asked:
-                yield [gr.skip()] * (len(outputs) + len(values) + 1)
-                return
-            wanted = asked.pop("steps", 0)
-            settings = check([asked.get(key, getattr(Settings(), key)) for key in FIELDS])
-            run = start(settings)
-            chosen = [*(getattr(settings, key) for key in FIELDS), gr.update(open=settings.data == "own")]
-            quiet = [gr.skip()] * len(chosen)
-            yield *shown(run, "Learning \u2026" if wanted else "Press Play or Step."), *chosen
-            end = time.monotonic() + PLAY_SECONDS
-            mine = run.stop  # Play and Step put a flag of their own in its place, and end what went on before
-            while run.steps < wanted and not mine and time.monotonic() < end and not trainable(run):
-                if not go(run, min(wanted - run.steps, 50)):
-                    break
-                yield gr.skip(), *frame(run, "Learning \u2026"), gr.skip(), run.steps, *quiet
-            if not run.gone and run.stop is mine:
-                yield *shown(run, "Restored from the link."), *quiet
-
-        @kit.in_float32
-        def on_download(run):
-            run = run or first
-            with run.lock:  # on JAX a training step takes the weights' memory away while it runs
-                return kit.download(run.model, "perceptron")
-
-        quiet = {"show_progress": "hidden", "preprocess": False, **kit.PRIVATE}
-        live = {"trigger_mode": "always_last", **quiet}
-        play.click(on_play, [state, speed, *values], outputs, api_name="perceptron_play", **kit.TRAIN, **quiet)
-        pause.click(on_pause, state, None, api_name="perceptron_pause", queue=False, **quiet)
-        step.click(on_step, [state, *values], outputs, api_name="perceptron_step", **quiet)
-        reset.click(on_change, [state, *values], outputs, api_name="perceptron_reset", **quiet)
-        gr.on(
-            [noise.input, samples.input, seed.input],
-            on_change,
-            [state, *values],
-            outputs,
-            api_name="perceptron_change",
-            **live,
+        controls = {"data": data, "noise": noise, "samples": samples, "seed": seed, "points": own.text}
+        page.connect(
+            demo,
+            [surface, rule, curve, comment],
+            controls,
+            speed,
+            presets={"perceptron_moons": "moons", "perceptron_xor": "XOR"},
         )
-        data.input(on_data, [state, *values], [*outputs, noise, own], api_name="perceptron_data", **live)
-        surface.click(on_place, [state, kind, *values], [*outputs, points], api_name="perceptron_place", **quiet)
-        undo.click(on_undo, [state, *values], [*outputs, points, data], api_name="perceptron_undo", **quiet)
-        use.click(on_use, [state, *values], [*outputs, points, data], api_name="perceptron_use", **quiet)
-        clear.click(on_clear, [state, *values], [*outputs, points, data], api_name="perceptron_clear", **quiet)
-        demo.load(on_load, None, [*outputs, *values, own], api_name="perceptron_load", **kit.TRAIN, **quiet)
-
-        with gr.Row():
-            for name in shipped:
-                label = name.removeprefix("perceptron_").replace("xor", "XOR")
-                button = gr.Button(f"Show the trained {label}", size="sm", scale=0, min_width=200)
-                button.click(on_preset(name), state, [*outputs, *values], api_name=f"show_{name}", **quiet)
-            kit.download_button("Download the model (.keras)", on_download, state)
-        kit.link_button({**controls, "steps": steps}, dataclasses.asdict(Settings()))
-        gr.api(kit.in_float32(train_client), api_name="train_perceptron", **kit.TRAIN)
+        own.connect(page, surface, data)
+        gr.api(kit.in_float32(train_client), api_name="train_perceptron", **live.TRAIN)
     return demo
 
 

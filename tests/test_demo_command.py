@@ -4,6 +4,7 @@ No Gradio is needed here; tests/demos/test_space.py installs and runs such a fol
 """
 
 import json
+import re
 import subprocess
 import sys
 import tomllib
@@ -149,6 +150,16 @@ def test_a_space_holds_what_it_needs_and_nothing_else(name, tmp_path, capsys, gr
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_a_space_has_every_module_that_its_files_import(name, tmp_path, gradio):
+    demo.write_space(demo.find(name), tmp_path)
+    for file in tmp_path.glob("*.py"):
+        for line in file.read_text(encoding="utf-8").splitlines():
+            module = re.match(r"\s*(?:import|from) (\w+)", line)
+            if module and (ROOT / "demos" / f"{module[1]}.py").is_file():
+                assert (tmp_path / f"{module[1]}.py").is_file(), f"{file.name}: {line}"
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_a_spaces_front_matter_is_whole(name, tmp_path, gradio):
     demo.write_space(demo.find(name), tmp_path)
     _, matter, text = (tmp_path / "README.md").read_text(encoding="utf-8").split("---\n", 2)
@@ -161,6 +172,7 @@ def test_a_spaces_front_matter_is_whole(name, tmp_path, gradio):
     assert values["sdk_version"] == "6.31.0"
     assert values["python_version"] == "3.12"
     assert (tmp_path / values["app_file"]).is_file()
+    assert values["short_description"] == demo.find(name).summary, "Hugging Face shows 60 characters; none is cut off"
     assert 10 < len(values["short_description"]) <= 60
     assert values["license"] == "apache-2.0"
     assert demo.find(name).title in text

@@ -257,6 +257,44 @@ def page(browser):
     assert not pages.faults, "the page was not clean:\n" + "\n".join(pages.faults)
 
 
+def told(tab, note: str) -> None:
+    """Waits until the status line of a page of live training ends with `note`."""
+    tab.locator(".kz-status em", has_text=note).wait_for(timeout=60_000)
+
+
+def copied_link(tab, part: str) -> str:
+    """The link that the page's button writes; it holds `part`."""
+    tab.get_by_role("button", name="Copy link").click()
+    box = tab.locator(".kz-link-box textarea, .kz-link-box input")
+    tab.wait_for_function(
+        "(part) => document.querySelector('.kz-link-box textarea, .kz-link-box input').value.includes(part)", arg=part
+    )
+    return box.input_value()
+
+
+def click_plane(tab, plane: str, across: float, up: float) -> None:
+    """Clicks into the plane with the id `plane`, at these shares of its sides."""
+    area = tab.locator(f"#{plane} .clickable .area")
+    area.scroll_into_view_if_needed()
+    box = area.bounding_box()
+    tab.mouse.click(box["x"] + across * box["width"], box["y"] + (1 - up) * box["height"])
+
+
+def points_shown(tab, plane: str, count: int) -> None:
+    """Waits until `count` points stand in the plane with the id `plane`."""
+    tab.wait_for_function(
+        "([plane, count]) => document.querySelectorAll(`#${plane} .c0, #${plane} .c1`).length === count",
+        arg=[plane, count],
+    )
+
+
+def execute(text: str) -> dict:
+    """The names that a pasted piece of code leaves behind."""
+    names = {}
+    exec(compile(text, "pasted", "exec"), names)
+    return names
+
+
 @pytest.fixture(scope="session")
 def _pictures(tmp_path_factory):
     wanted = os.environ.get("KZOO_SCREENSHOTS")

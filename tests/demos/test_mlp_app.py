@@ -5,12 +5,13 @@ import xml.etree.ElementTree as ElementTree
 
 import drawing
 import gradio as gr
-import kit
 import mlp_app
 import numpy as np
 import pytest
 
 import kzoo
+
+from .conftest import click_plane, copied_link, execute, points_shown, told
 
 QUICK = mlp_app.Settings(data="moons", noise=0.1, depth=2, width=5, rate="0.03")
 OTHERS = [
@@ -21,16 +22,9 @@ OTHERS = [
 
 
 def trained(settings, epochs):
-    run = mlp_app.start(settings)
-    assert mlp_app.advance(run, epochs)
+    run = mlp_app.PLAYER.trained(settings, epochs)
+    assert run.count == epochs
     return run
-
-
-def execute(text):
-    """The names that a pasted piece of code leaves behind."""
-    names = {}
-    exec(compile(text, "pasted", "exec"), names)
-    return names
 
 
 @pytest.mark.parametrize("settings", [QUICK, *OTHERS], ids=lambda settings: settings.data)
@@ -98,7 +92,7 @@ def test_a_wide_layer_shows_its_loudest_units_alone():
 @pytest.mark.parametrize("settings", [QUICK, *OTHERS], ids=lambda settings: settings.data)
 def test_pictures_are_well_formed_and_say_what_they_show(settings):
     run = trained(settings, 1)
-    network, plane, curves, status = mlp_app.frame(run)
+    status, network, plane, curves = mlp_app.frame(run)
     for text in (network, plane, curves):
         assert ElementTree.fromstring(text).get("aria-label")
     marks = len(re.findall(r'class="c[01]', plane))
@@ -108,7 +102,7 @@ def test_pictures_are_well_formed_and_say_what_they_show(settings):
 
 
 def test_a_click_s_corners_are_those_of_the_plane():
-    plane = mlp_app.frame(mlp_app.start(OTHERS[1]))[1]
+    plane = mlp_app.frame(mlp_app.start(OTHERS[1]))[2]
     assert 'data-low="-1,-1"' in plane
     assert 'data-high="1,1"' in plane
 
@@ -132,20 +126,6 @@ def test_a_value_that_is_not_allowed_gets_one_clear_line(key, value, says):
         mlp_app.check([values[name] for name in mlp_app.FIELDS])
     assert says in error.value.message.replace("&#x27;", "'")
     assert len(error.value.message) < 250
-
-
-@pytest.mark.parametrize("line", ["0.1, 0.2", "a, b, 1", "0.1, 0.2, 2", "7, 0, 1", "nan, 0, 1", "<b>, 0, 1"])
-def test_a_bad_line_of_points_is_named(line):
-    with pytest.raises(gr.Error, match="points, line 2") as error:
-        kit.read_points(f"0, 0, 1\n{line}")
-    assert "<b>" not in error.value.message
-
-
-def test_points_are_read_as_they_are_written():
-    x, y = kit.read_points("0.5, -0.25, 1\n\n-1,1,0\n")
-    np.testing.assert_array_equal(x, np.array([[0.5, -0.25], [-1, 1]], dtype=np.float32))
-    np.testing.assert_array_equal(y, [1, 0])
-    assert mlp_app.trainable(mlp_app.start(mlp_app.Settings(data="own", points="0, 0, 1")))
 
 
 def test_a_client_gets_figures_and_the_code_that_gives_the_same():
@@ -173,11 +153,6 @@ def number(tab, name):
     found = re.search(rf"([\d.]+)(?: %)? {name}", text)
     assert found, text
     return float(found[1])
-
-
-def told(tab, note):
-    """Waits until the status line ends with `note`."""
-    tab.locator(".kz-status em", has_text=note).wait_for(timeout=60_000)
 
 
 def test_the_page_learns_pauses_steps_and_starts_anew(served, page, screenshot):
@@ -215,15 +190,8 @@ def test_a_click_places_a_point_and_a_link_brings_it_back(served, page, screensh
     box = tab.get_by_label("Points, one a line")
     box.wait_for()
     before = box.input_value()
-    area = tab.locator("#mlp-plane .clickable .area")
-    area.wait_for()
-    area.scroll_into_view_if_needed()
-    place = area.bounding_box()
-    tab.mouse.click(place["x"] + 0.75 * place["width"], place["y"] + 0.1 * place["height"])
-    tab.wait_for_function(
-        "(count) => document.querySelectorAll('#mlp-plane .c0, #mlp-plane .c1').length > count",
-        arg=len(before.splitlines()),
-    )
+    click_plane(tab, "mlp-plane", 0.75, 0.9)
+    points_shown(tab, "mlp-plane", len(before.splitlines()) + 1)
     across, up, kind = (float(part) for part in box.input_value().splitlines()[-1].split(","))
     assert across == pytest.approx(0.5, abs=0.02)
     assert up == pytest.approx(0.8, abs=0.02)
@@ -232,10 +200,7 @@ def test_a_click_places_a_point_and_a_link_brings_it_back(served, page, screensh
         tab.get_by_role("button", name="Step").click()
         told(tab, "One epoch more.")
         tab.wait_for_timeout(300)
-    tab.get_by_role("button", name="Copy link").click()
-    tab.wait_for_function("document.querySelector('.kz-link-box textarea, .kz-link-box input').value.includes('own')")
-    link = tab.locator(".kz-link-box textarea, .kz-link-box input").input_value()
-    other = page(link, width=390, dark=True)
+    other = page(copied_link(tab, "own"), width=390, dark=True)
     told(other, "Restored from the link.")
     assert other.get_by_label("Points, one a line").input_value() == box.input_value()
     assert number(other, "epoch") == number(tab, "epoch")
@@ -265,7 +230,7 @@ def test_the_main_path_works_by_keyboard_alone(served, page):
     box.fill("0, 0, 1\n0.5, 0.5, 0")
     tab.get_by_role("button", name="Use the points").focus()
     tab.keyboard.press("Enter")
-    tab.wait_for_function("document.querySelectorAll('#mlp-plane .c0, #mlp-plane .c1').length === 2")
+    points_shown(tab, "mlp-plane", 2)
 
 
 def test_a_network_of_nan_is_right_nowhere_and_says_why():
@@ -273,4 +238,5 @@ def test_a_network_of_nan_is_right_nowhere_and_says_why():
     run.model.set_weights([np.full_like(weight, np.nan) for weight in run.model.get_weights()])
     seen = mlp_app.look(run)
     assert list(seen.accuracy) == [0, 0]
-    assert mlp_app.NAN_NOTE in mlp_app.frame(run)[3]
+    assert mlp_app.NAN_NOTE in mlp_app.frame(run)[0]
+    assert mlp_app.PLAYER.over(run) == mlp_app.NAN_NOTE

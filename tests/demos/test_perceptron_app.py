@@ -9,14 +9,14 @@ import numpy as np
 import perceptron_app as app
 import pytest
 
+from .conftest import click_plane, copied_link, execute, points_shown, told
+
 CLOUDS = app.Settings()
 XOR = app.Settings(data="xor", noise=0.25)
 
 
 def trained(settings, steps):
-    run = app.start(settings)
-    app.go(run, steps)
-    return run
+    return app.PLAYER.trained(settings, steps)
 
 
 def rosenblatt(x, y, order):
@@ -29,18 +29,11 @@ def rosenblatt(x, y, order):
     return w, b, mistakes
 
 
-def execute(text):
-    """The names that a pasted piece of code leaves behind."""
-    names = {}
-    exec(compile(text, "pasted", "exec"), names)
-    return names
-
-
 @pytest.mark.parametrize("settings", [CLOUDS, XOR, app.Settings(data="moons", noise=0.1)], ids=lambda s: s.data)
 def test_the_line_moves_as_rosenblatt_s_rule_says(settings):
     run = trained(settings, 90)
     orders = [app.epoch_order(len(run.x), settings.seed, epoch) for epoch in range(2)]
-    w, b, mistakes = rosenblatt(run.x.astype(np.float64), run.y, np.concatenate(orders)[: run.steps])
+    w, b, mistakes = rosenblatt(run.x.astype(np.float64), run.y, np.concatenate(orders)[: run.count])
     np.testing.assert_allclose(app.weights_of(run.model), [*w, b], rtol=1e-5, atol=1e-5)
     assert sum(run.mistakes) + run.current == mistakes
 
@@ -48,7 +41,7 @@ def test_the_line_moves_as_rosenblatt_s_rule_says(settings):
 @pytest.mark.parametrize("data", ["clouds", "xor", "own"])
 def test_the_shown_code_gives_what_is_on_screen(data):
     run = trained(app.Settings(data=data, noise=0.2, seed=4), 30)
-    names = execute(app.code(run.settings, run.steps))
+    names = execute(app.code(run.settings, run.count))
     np.testing.assert_array_equal([*names["w"], names["b"]], app.weights_of(run.model))
     np.testing.assert_array_equal(names["wrong"], app.wrong(run))
     np.testing.assert_array_equal(names["x"], run.x)
@@ -68,7 +61,7 @@ def test_clouds_that_a_line_parts_are_learnt_and_the_end_is_noticed():
     assert run.done
     assert not app.wrong(run).any()
     assert "Novikoff" in app.verdict(run)
-    assert run.steps < 2000
+    assert run.count < 2000
 
 
 def test_xor_never_ends_and_the_page_says_why():
@@ -81,7 +74,7 @@ def test_xor_never_ends_and_the_page_says_why():
 def test_a_step_is_shown_with_its_own_numbers():
     run = trained(CLOUDS, 1)
     while not run.last.mistake:
-        app.go(run, 1)
+        app.PLAYER.step(run)
     text = app.rule_html(run)
     assert "wrong" in text
     x = run.x[run.last.index]
@@ -110,7 +103,7 @@ def test_the_drawn_line_is_where_the_score_is_zero():
 @pytest.mark.parametrize("steps", [0, 1, 90])
 def test_pictures_are_well_formed_and_say_what_they_show(steps):
     run = trained(XOR, steps)
-    plane, _, curve, status, _ = app.frame(run)
+    status, plane, _, curve, _ = app.frame(run)
     for text in (plane, curve):
         assert ElementTree.fromstring(text).get("aria-label")
     assert len(re.findall(r'class="wrong"', plane)) == app.wrong(run).sum()
@@ -153,11 +146,6 @@ def numbers(tab):
     }
 
 
-def told(tab, note):
-    """Waits until the status line ends with `note`."""
-    tab.locator(".kz-status em", has_text=note).wait_for(timeout=60_000)
-
-
 def test_the_page_steps_plays_and_pauses(served, page, screenshot):
     tab = page(served("perceptron_app"))
     tab.locator("#perceptron-plane svg").wait_for()
@@ -188,9 +176,7 @@ def test_on_xor_it_goes_on_until_it_is_paused_and_a_link_brings_it_back(served, 
     told(tab, "Paused.")
     screenshot("perceptron_xor")
     shown = tab.locator("#perceptron-rule").inner_text()
-    tab.get_by_role("button", name="Copy link").click()
-    tab.wait_for_function("document.querySelector('.kz-link-box textarea, .kz-link-box input').value.includes('xor')")
-    other = page(tab.locator(".kz-link-box textarea, .kz-link-box input").input_value(), width=390, dark=True)
+    other = page(copied_link(tab, "xor"), width=390, dark=True)
     told(other, "Restored from the link.")
     assert other.locator("#perceptron-rule").inner_text().split() == shown.split()
     assert other.evaluate("document.documentElement.scrollWidth") <= 390
@@ -206,12 +192,9 @@ def test_points_come_by_click_and_by_keyboard(served, page):
     box.fill("-0.5, 0, 0\n0.5, 0, 1")
     tab.get_by_role("button", name="Use the points").focus()
     tab.keyboard.press("Enter")
-    tab.wait_for_function("document.querySelectorAll('#perceptron-plane .c0, #perceptron-plane .c1').length === 2")
-    area = tab.locator("#perceptron-plane .clickable .area")
-    area.scroll_into_view_if_needed()
-    place = area.bounding_box()
-    tab.mouse.click(place["x"] + 0.25 * place["width"], place["y"] + 0.75 * place["height"])
-    tab.wait_for_function("document.querySelectorAll('#perceptron-plane .c0, #perceptron-plane .c1').length === 3")
+    points_shown(tab, "perceptron-plane", 2)
+    click_plane(tab, "perceptron-plane", 0.25, 0.25)
+    points_shown(tab, "perceptron-plane", 3)
     across, up, kind = (float(part) for part in box.input_value().splitlines()[-1].split(","))
     assert (across, up) == pytest.approx((-0.5, -0.5), abs=0.02)
     assert kind == 1
