@@ -180,7 +180,7 @@ def test_train_without_a_model_and_without_a_terminal_lists_the_choices(capsys, 
         (["--smoke=yes"], ["--smoke", "'yes'"]),
         (["--model.name", "mlp"], ["MODEL is 'cnn'", "--model.name is 'mlp'", "leave one"]),
         (["--data", "mnist", "--data.name", "digits"], ["'mnist'", "--data.name is 'digits'", "leave one"]),
-        (["--data", "moons"], ["model.input_shape", "images"]),
+        (["--data", "moons"], ["data.name: moons", "cnn does not take", "It takes: digits"]),
     ],
     ids=lambda value: value[0] if isinstance(value[0], str) and value[0].startswith("--") else "",
 )
