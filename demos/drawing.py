@@ -43,9 +43,9 @@ svg.clickable { cursor: crosshair; touch-action: manipulation; }
 @media (max-width: 640px) { svg.wide text, svg.wide .quiet { font-size: 23px; } }
 """
 
-# What stands in a chart where nothing has been measured.
-NOTHING_YET = "Press Play to fill this chart."
-NO_CURVE = "A trained preset brings no curve along: press Play to draw one."
+# What stands in a chart where nothing has been measured, line by line: a phone is narrow.
+NOTHING_YET = ("Press Play to fill this chart.",)
+NO_CURVE = ("A trained preset brings no curve.", "Press Play to draw one.")
 
 # A click's place in the units of the plane; the corners stand on the drawing itself.
 CLICK = """
@@ -314,7 +314,7 @@ def network(layers, weights, biases, *, total=None, label: str, inputs=("x\u2081
     return "".join(parts)
 
 
-def curves(epochs, train, test, *, name: str, unit: str = "", label: str, empty: str = NOTHING_YET) -> str:
+def curves(epochs, train, test, *, name: str, unit: str = "", label: str, empty=NOTHING_YET) -> str:
     """Two curves over the epochs: what the model is trained on, and what it has not seen.
 
     Args:
@@ -324,7 +324,7 @@ def curves(epochs, train, test, *, name: str, unit: str = "", label: str, empty:
         name: Of the vertical axis.
         unit: Of the vertical axis.
         label: What a screen reader says.
-        empty: What stands in the chart where there is nothing to draw.
+        empty: Lines that stand in the chart where there is nothing to draw.
     """
     width, height, left, right, bottom = 700.0, 170.0, 62.0, 150.0, 32.0
     series = [("train", "train", "", train)] + ([("testline", "test", "testtext", test)] if test is not None else [])
@@ -345,9 +345,11 @@ def curves(epochs, train, test, *, name: str, unit: str = "", label: str, empty:
             else []
         ),
         f'<text class="quiet" x="{left:g}" y="{height - 8:g}">{name}{f" ({unit})" if unit else ""} by epoch</text>',
-        f'<text class="quiet" x="{width - right:g}" y="{height - 8:g}" text-anchor="end">{last:.0f}</text>',
     ]
-    if not len(epochs):
+    if len(epochs):
+        at = f'x="{width - right:g}" y="{height - 8:g}"'
+        parts.append(f'<text class="quiet" {at} text-anchor="end">{last:.0f}</text>')
+    else:
         parts.append(_empty((left + width - right) / 2, base / 2, empty))
     places = []
     for style, title, color, values in series:
@@ -360,7 +362,7 @@ def curves(epochs, train, test, *, name: str, unit: str = "", label: str, empty:
             continue
         drawn = " ".join(f"{x:.1f},{y:.1f}" for x, y in spots)
         parts.append(f'<polyline class="{style}" points="{drawn}"/>')
-        places.append([spots[-1][1] + 4, spots[-1][0] + 8, f"{title} {float(values[keep[-1]]):.3g}", color])
+        places.append([spots[-1][1] + 4, spots[-1][0] + 8, _safe(f"{title} {_short(float(values[keep[-1]]))}"), color])
     # Two names that would cover each other move apart.
     places.sort()
     if len(places) == 2 and places[1][0] - places[0][0] < 22:
@@ -371,19 +373,28 @@ def curves(epochs, train, test, *, name: str, unit: str = "", label: str, empty:
     return "".join(parts)
 
 
-def _empty(x: float, y: float, text: str) -> str:
+def _empty(x: float, y: float, lines) -> str:
     """What stands where nothing has been measured."""
-    return f'<text class="quiet" x="{x:g}" y="{y:g}" text-anchor="middle">{_safe(text)}</text>'
+    first = y - 13 * (len(lines) - 1)
+    return "".join(
+        f'<text class="quiet" x="{x:g}" y="{first + 26 * i:g}" text-anchor="middle">{_safe(line)}</text>'
+        for i, line in enumerate(lines)
+    )
 
 
-def bars(values, *, name: str, label: str, empty: str = NOTHING_YET) -> str:
+def _short(value: float) -> str:
+    """A value as the margin beside a curve has room for, on a phone too."""
+    return "<0.001" if 0 <= value < 0.0005 else f"{value:.3f}" if value < 10 else f"{value:.3g}"
+
+
+def bars(values, *, name: str, label: str, empty=NOTHING_YET) -> str:
     """A bar an epoch, from the first; whole numbers.
 
     Args:
         values: (n,) may be empty.
         name: What is counted.
         label: What a screen reader says.
-        empty: What stands in the chart where there is nothing to draw.
+        empty: Lines that stand in the chart where there is nothing to draw.
     """
     width, height, left, right, base = 700.0, 170.0, 62.0, 690.0, 134.0
     highest = max([*values, 1])

@@ -341,7 +341,7 @@ def status_text(run: Run, seen: Look) -> str:
 
 def status_html(run: Run, seen: Look, note: str = "") -> str:
     """The line above the pictures."""
-    cells = [("trained preset", run.preset) if run.preset else ("epoch", run.count)]
+    cells = [("trained preset", run.preset) if run.preset else ("epochs", run.count)]
     for name, accuracy, size in zip(
         ("training points", "test points"), seen.accuracy, map(len, run.parts[1::2]), strict=True
     ):

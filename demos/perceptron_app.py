@@ -172,14 +172,14 @@ def start(settings: Settings) -> Run:
 
 
 def from_preset(name: str) -> Run | None:
-    """A shipped perceptron, trained, on the first 200 of the points that it was trained on; None where none ships."""
+    """A shipped perceptron, trained, on the first of the points that it was trained on; None where none ships."""
     model = kit.preset(name)
     if model is None:
         return None
     task = name.removeprefix("perceptron_")
     data = kzoo.load_data(task)
-    x, y = data.x_train[:200], data.y_train[:200]
     settings = Settings(data=task, noise=NOISE[task])
+    x, y = data.x_train[: settings.samples], data.y_train[: settings.samples]
     return Run(settings, name, model, x, y, *drawing.square(x))
 
 
@@ -291,6 +291,8 @@ RULE_CSS = """
 .kz-rule .good, .kz-rule .bad { font-weight: 650; }
 .kz-rule .good { color: var(--kz-good); } .kz-rule .bad { color: var(--kz-class1); }
 .kz-rule p { margin: 0; }
+/* As high as its longest words: else the page below would jump at each point. */
+@media (max-width: 640px) { .kz-rule { min-height: 12.2rem; } .kz-rule .formula { font-size: 0.8rem; } }
 """
 
 
@@ -377,7 +379,7 @@ print("w =", w, " b =", b, " wrong:", wrong.sum(), "of", len(x))
     if preset:
         return f"""{head}
 data = kzoo.load_data("{settings.data}")
-x, y = data.x_train[:200], data.y_train[:200]
+x, y = data.x_train[:{settings.samples}], data.y_train[:{settings.samples}]
 model = kzoo.from_preset("{preset}")
 {tail}"""
     numpy = settings.data in ("own", "clouds")

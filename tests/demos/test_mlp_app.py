@@ -1,5 +1,6 @@
 """The demo of the MLP: its functions, the code that it shows, and its page in a browser."""
 
+import dataclasses
 import re
 import xml.etree.ElementTree as ElementTree
 
@@ -97,8 +98,24 @@ def test_pictures_are_well_formed_and_say_what_they_show(settings):
         assert ElementTree.fromstring(text).get("aria-label")
     marks = len(re.findall(r'class="c[01]', plane))
     assert marks == len(run.parts[0]) + len(run.parts[2])
-    assert "<b>1</b> epoch" in status
+    assert "<b>1</b> epochs" in status
     assert ("test points" in status) == (len(run.parts[3]) > 0)
+
+
+def test_a_chart_without_a_curve_says_why():
+    untrained = mlp_app.start(QUICK)
+    preset = dataclasses.replace(untrained, preset="mlp_moons", epochs=[], train=[], test=[])
+    assert "Press Play to fill this chart." in mlp_app.curves_svg(untrained)
+    assert "A trained preset brings no curve." in mlp_app.curves_svg(preset)
+    assert "Press Play" not in mlp_app.frame(untrained)[3], "its first loss is there"
+    assert "A trained preset brings no curve." in mlp_app.frame(preset)[3]
+
+
+@pytest.mark.parametrize(
+    ("value", "says"), [(1e-5, "train &lt;0.001"), (0.43456, "train 0.435"), (2.0, "train 2.000"), (1e5, "train 1e+05")]
+)
+def test_a_curve_s_value_fits_beside_it(value, says):
+    assert says in drawing.curves([0, 1], [1.0, value], None, name="loss", label="")
 
 
 def test_a_click_s_corners_are_those_of_the_plane():
