@@ -81,7 +81,7 @@ def main(arguments=None) -> None:
         metrics=["accuracy"],
     )
     with tempfile.TemporaryDirectory() as folder:
-        record = _Record(recipe, Path(folder), [], {})
+        record = _Record(recipe, Path(folder), [], {}, plain.num_batches)
 
         def bare():
             twin.fit(

@@ -110,12 +110,11 @@ def _evaluate(argv) -> int:
     _refuse_folder_of_runs(given.model)
 
     from kzoo.training.measure import measure
+    from kzoo.training.tasks import sentence
 
     result = measure(given.model, given.data)
-    print(
-        f"{given.model} on the {result['samples']:,} test samples of {result['data']}: "
-        f"accuracy {100 * result['accuracy']:.2f} %, loss {result['loss']:.4f} nats"
-    )
+    name, samples = result.pop("data"), result.pop("samples")
+    print(f"{given.model} on the {samples:,} test samples of {name}: {sentence(result)}")
     return 0
 
 
@@ -128,9 +127,11 @@ def _publish(argv) -> int:
     _refuse_folder_of_runs(given.run)
 
     from kzoo.training.publish import publish
+    from kzoo.training.tasks import in_words
 
     metrics = publish(given.run, given.folder, overwrite=given.force)
-    print(f"Wrote {given.folder}: test accuracy {100 * metrics['test_accuracy']:.2f} % in half precision.")
+    figure = next(key for key in metrics if key.startswith("test_"))
+    print(f"Wrote {given.folder}: {' '.join(in_words(figure, metrics[figure]))} in half precision.")
     print(f"Load it with:  kzoo.from_preset({json.dumps(given.folder, ensure_ascii=False)})")
     return 0
 

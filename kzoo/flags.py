@@ -14,11 +14,7 @@ from pathlib import Path
 from kzoo import registry
 from kzoo.errors import KzooError, RecipeError, did_you_mean
 from kzoo.files import read_json
-from kzoo.recipe import Recipe
-
-# Given by the data set, or decided by another key of the recipe.
-_NOT_FLAGS = {"input_shape", "num_classes", "statistics", "portable_dropout"}
-
+from kzoo.recipe import DECIDED, Recipe
 
 # What follows each flag that is no key of the recipe.
 _EXPECTED = {
@@ -142,7 +138,7 @@ def recipe_parser(base: Recipe):
     parser.add_class_arguments(Recipe, None, skip={"model"})
     parser.add_argument("--model.name", type=str)
     parser.add_class_arguments(
-        registry.model_info(base.model.name).load(), "model", skip=_NOT_FLAGS | {"name", "kwargs"}
+        registry.model_info(base.model.name).load(), "model", skip=set(DECIDED) | {"name", "kwargs"}
     )
     defaults = base.to_dict()
     flat = {}

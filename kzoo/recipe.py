@@ -85,7 +85,16 @@ def _check(key: str, value, hint, metadata) -> None:
 
 
 # Arguments of models that follow from the data and from the rest of the recipe.
-DECIDED = ("input_shape", "num_classes", "num_outputs", "num_sequences", "task", "statistics", "portable_dropout")
+DECIDED = (
+    "input_shape",
+    "num_classes",
+    "num_outputs",
+    "num_sequences",
+    "portable_dropout",
+    "statistics",
+    "task",
+    "vocabulary",
+)
 
 
 @dataclass(frozen=True)

@@ -203,17 +203,18 @@ def _recipe_table(recipe: Recipe, backend_name: str):
 def _metrics_table(metrics: dict):
     from rich.table import Table
 
+    from kzoo.training.tasks import FIGURES, in_words
+
     table = Table(title="Result", show_header=False)
     table.add_column(style="bold")
     table.add_column(justify="right")
     for key, value in metrics.items():
-        if key.endswith("accuracy"):
-            value = f"{100 * value:.2f} %"
-        elif isinstance(value, float):
-            value = f"{value:.4f}" if key.endswith("loss") else f"{value:,.1f}"
+        name = key.replace("_", " ")
+        if key.rpartition("_")[2] in FIGURES:
+            name, value = in_words(key, value)
         else:
-            value = f"{value:,}"
-        table.add_row(key.replace("_", " "), value)
+            value = f"{value:,.1f}" if isinstance(value, float) else f"{value:,}"
+        table.add_row(name, value)
     return table
 
 

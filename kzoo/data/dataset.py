@@ -12,9 +12,10 @@ class Dataset:
 
     Attributes:
         name: its name in `load_data`.
-        kind: "image", "points" or "sequence".
+        kind: "image", "points", "sequence" or "movements".
         x_train, x_val, x_test: float32 inputs. Images: (n, h, w, c) with values in [0, 1]. Points: (n, 2).
-            Sequences: (n, t, d), or int32 (n, t) where they are tokens.
+            Sequences: (n, t, d), or int32 (n, t) where they are tokens. Movements: a dictionary of "teacher", float32
+            (n, t, d), and "index", int32 (n, 1), which of them it is; what is tested is what was learned.
         y_train, y_val, y_test: what is wanted. For "classification" int32 class labels from 0, (n,); for "regression"
             float32 numbers, (n, d), or (n, t, d) at each step; for "tokens" int32 tokens at each step, (n, t).
         class_names: the name of each class, in the order of the labels, or of each token of the vocabulary; empty for
@@ -35,8 +36,12 @@ class Dataset:
 
     @property
     def input_shape(self):
-        """The shape of one input: (h, w, c) for an image, (2,) for a point, (t, d) or (t,) for a sequence."""
-        return self.x_train.shape[1:]
+        """The shape of one input: (h, w, c) for an image, (2,) for a point, (t, d) or (t,) for a sequence.
+
+        For movements that of the teacher, (t, d).
+        """
+        x = self.x_train["teacher"] if isinstance(self.x_train, dict) else self.x_train
+        return x.shape[1:]
 
     @property
     def num_classes(self):
@@ -49,7 +54,7 @@ class Dataset:
         return self.y_train.shape[-1] if self.task == "regression" else self.num_classes
 
     def __repr__(self):
-        parts = f"train {len(self.x_train)}, val {len(self.x_val)}, test {len(self.x_test)}"
+        parts = f"train {len(self.y_train)}, val {len(self.y_val)}, test {len(self.y_test)}"
         wanted = {
             "classification": f"{self.num_classes} classes",
             "regression": f"targets {self.y_train.shape[1:]}",
@@ -64,6 +69,7 @@ class RawData(NamedTuple):
     Attributes:
         in_time: whether the samples are overlapping windows of one series, in the order of time, so that they may only
             be split in time.
+        by_heart: whether there is nothing to hold out: what is learned is what shall be said again.
     """
 
     x_train: np.ndarray
@@ -73,6 +79,7 @@ class RawData(NamedTuple):
     scale: int
     class_names: tuple
     in_time: bool = False
+    by_heart: bool = False
 
 
 def standard_stats(x):

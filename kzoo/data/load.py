@@ -4,12 +4,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kzoo.data import images, points, sequences
+from kzoo.data import images, points, primitives, sequences
 from kzoo.data.checks import check_integer, check_number
 from kzoo.data.dataset import Dataset, RawData, complement, stratified_indices
 from kzoo.data.seeds import check_key, generator
 from kzoo.errors import UnknownName, did_you_mean
 
+# How often an epoch of movements shows each of them.
+MOVEMENT_REPEATS = 50
 # The most samples of `smoke=True`: in the training and validation part together, and in the test part.
 SMOKE_TRAIN, SMOKE_TEST = 256, 128
 # Test samples of a computed set of sequences: an error below 0.001 is then known to some percent.
@@ -157,6 +159,24 @@ _TABLE = {
         arguments=("window",),
         task="regression",
     ),
+    "lissajous": DatasetInfo(
+        "movements",
+        "Closed curves in the plane, each walked again and again, to be learned by heart",
+        "5 of 152 steps of 2, or as asked",
+        _COMPUTED,
+        needs_network=False,
+        arguments=("samples", "cycles", "period", "rest", "noise", "repeats"),
+        task="regression",
+    ),
+    "compositions": DatasetInfo(
+        "movements",
+        "Sequences of two such curves, after Yamashita and Tani 2008: one, many times, and then another",
+        "3 of 328 steps of 2, or as asked",
+        _COMPUTED,
+        needs_network=False,
+        arguments=("samples", "parts", "cycles", "period", "rest", "kinds", "noise", "repeats"),
+        task="regression",
+    ),
 }
 
 
@@ -173,7 +193,8 @@ def load_data(name="digits", *, validation_fraction=0.1, seed=0, smoke=False, **
         validation_fraction: the share of the training part that becomes the validation part, from 0 to
             below 1, with its classes in the same proportions where there are classes. Both parts keep the order of
             the source. Windows of a series are split in time: the last ones become the validation part, and no value
-            that it asks for, or the test part after it, occurs in an earlier part.
+            that it asks for, or the test part after it, occurs in an earlier part. Movements are learned by heart:
+            the validation and the test part are the training part, whatever the share.
         seed: chooses the validation part and what is drawn at random: points, sequences, the beginning of a computed
             series. An integer from 0 to 2**32 - 1. The same seed gives the same split and order whatever the
             backend and the machine, and the same points but for the last digit of a machine's own sine and
@@ -192,6 +213,11 @@ def load_data(name="digits", *, validation_fraction=0.1, seed=0, smoke=False, **
             delay: steps from the end of the letters of "copying" to the sign to recite them. Default 100.
             window: steps that a forecast is made from. Default 50 ("mackey_glass") or 30 years ("sunspots").
             ahead: how long after the window of "mackey_glass" the wanted value is, in units of its time. Default 6.
+            cycles, period, rest: how often each curve of a movement is walked, the steps of a cycle, and the steps of
+                rest before. Default 6, 24 and 8 ("lissajous"), 8, 20 and 8 ("compositions").
+            parts, kinds: curves in a composition, and from how many of them. Default 2 and 3.
+            repeats: how often the training part holds each movement, so that an epoch is more than a step. Default 50.
+            For movements `samples` is the number of sequences, default 5 or 3, and `noise` defaults to 0.
 
     Returns: a `Dataset`: images (n, h, w, c) float32 in [0, 1], points (n, 2) float32, or sequences (n, t, d) float32
         or (n, t) int32, with what is wanted of them, as its `task` says.
@@ -219,6 +245,9 @@ def load_data(name="digits", *, validation_fraction=0.1, seed=0, smoke=False, **
     y_train, y_test = (
         y.astype(np.float32 if info.task == "regression" else np.int32) for y in (raw.y_train, raw.y_test)
     )
+    if raw.by_heart:
+        parts = (raw.x_train, y_train, raw.x_test, y_test, raw.x_test, y_test)
+        return Dataset(name, info.kind, *parts, raw.class_names, info.task)
     n = len(y_train)
     count = round(validation_fraction * n)
     if count == n or (count == 0 and validation_fraction > 0):
@@ -296,7 +325,23 @@ def _load_sequences(name, seed, smoke, arguments):
     return _fewer_images(make(), smoke)
 
 
-_LOADERS = {"image": _load_images, "points": _load_points, "sequence": _load_sequences}
+def _load_movements(name, seed, smoke, arguments):
+    rng = generator("movements", seed)
+    if smoke:
+        arguments["cycles"] = min(check_integer("cycles", arguments.get("cycles", 2), 1), 2)
+    repeats = check_integer("repeats", arguments.pop("repeats", 1 if smoke else MOVEMENT_REPEATS), 1)
+    walked = primitives.primitives if name == "lissajous" else lambda *a, **k: primitives.compositions(*a, **k)[0]
+    x, y = primitives.lessons(walked(rng, **arguments))
+    often = {key: np.concatenate([part] * repeats) for key, part in x.items()}
+    return RawData(often, np.concatenate([y] * repeats), x, y, 1, (), by_heart=True)
+
+
+_LOADERS = {
+    "image": _load_images,
+    "points": _load_points,
+    "sequence": _load_sequences,
+    "movements": _load_movements,
+}
 
 
 def _fewer_samples(arguments):

@@ -109,15 +109,18 @@ def compositions(rng, samples=3, parts=2, cycles=8, period=20, rest=8, kinds=3, 
     return _with_noise(rng, np.stack([sequence(order, cycles, period, rest) for order in orders]), noise), orders
 
 
-def lessons(sequences):
+def lessons(sequences, copies=1):
     """What a network that foretells the next step is given, and what it is to answer.
 
     Arguments:
         sequences: array (n, t + 1, d) with t >= 1.
+        copies: how often all of them come, 1 or more: a few sequences make a short epoch.
 
-    Returns: x, a dictionary of "teacher", float32 (n, t, d), the sequences without their last step, and "index",
-        int32 (n, 1), which sequence it is; and y, float32 (n, t, d), the sequences without their first step.
-    Raises: ValueError if the array has not three axes, holds no sequence or one shorter than two steps.
+    Returns: x, a dictionary of "teacher", float32 (copies n, t, d), the sequences without their last step, and
+        "index", int32 (copies n, 1), which sequence it is; and y, float32 (copies n, t, d), the sequences without
+        their first step.
+    Raises: ValueError if the array has not three axes, holds no sequence or one shorter than two steps, or `copies`
+        is out of range.
     """
     sequences = np.asarray(sequences, np.float32)
     if sequences.ndim != 3 or not len(sequences) or sequences.shape[1] < 2:
@@ -126,7 +129,9 @@ def lessons(sequences):
             "A single sequence is sequences[None]."
         )
     index = np.arange(len(sequences), dtype=np.int32)[:, None]
-    return {"teacher": sequences[:, :-1], "index": index}, sequences[:, 1:]
+    index = np.concatenate([index] * check_integer("copies", copies, 1))
+    every = sequences[index[:, 0]]
+    return {"teacher": every[:, :-1], "index": index}, every[:, 1:]
 
 
 def population_code(values, units=10, width=0.2):

@@ -14,6 +14,7 @@ _DOMAINS = {
     "augmentation": 6,
     "sequences": 7,
     "permutation": 8,
+    "movements": 9,
 }
 
 

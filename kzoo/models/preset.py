@@ -18,7 +18,7 @@ import numpy as np
 
 from kzoo import registry
 from kzoo.errors import KzooError, UnknownName
-from kzoo.files import replacing, replacing_folder, write_json
+from kzoo.files import replacing, replacing_folder, runs_in, write_json
 
 FILES = {"config.json", "model.weights.h5", "recipe.json", "metrics.json", "probe.json", "README.md"}
 
@@ -140,7 +140,7 @@ def from_preset(name):
 
 def _runs() -> str:
     """The runs of the working directory, for a message."""
-    runs = sorted(str(found.parent) for found in Path("runs").glob("*/recipe.json"))
+    runs = [str(run) for run in runs_in("runs")]
     return f" Runs here: {', '.join(runs[:20])}{' ...' if len(runs) > 20 else ''}." if runs else ""
 
 

@@ -67,8 +67,10 @@ def measure(path, data_name: str | None = None) -> dict:
 def _check_shapes(path, model, data: Dataset) -> None:
     """Refuses data of another shape than those that the model was made for."""
     expected, given = keras.tree.map_structure(lambda x: tuple(x.shape[1:]), (model.input, data.x_test))
+    shapes = zip(keras.tree.flatten(expected), keras.tree.flatten(given), strict=False)
+    fit = len(keras.tree.flatten(expected)) == len(keras.tree.flatten(given)) and all(a in (None, b) for a, b in shapes)
     outputs = data.num_outputs, model.output_shape[-1]
-    if data.task != model.task or given != expected or outputs[0] != outputs[1]:
+    if data.task != model.task or not fit or outputs[0] != outputs[1]:
         raise KzooError(
             f"{data.name} is a task of {data.task} with inputs of shape {given} and {outputs[0]} outputs; {path} is "
             f"for {model.task}, takes {expected} and gives {outputs[1]}."

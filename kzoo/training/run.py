@@ -27,12 +27,12 @@ import keras
 from kzoo import backend, plots, registry
 from kzoo.data import Dataset, standard_stats
 from kzoo.errors import KzooError, RecipeError
-from kzoo.files import copy, read_json, write_json, write_text
+from kzoo.files import copy, read_json, runs_in, write_json, write_text
 from kzoo.recipe import Recipe
 from kzoo.training import checkpoints, environment
 from kzoo.training.batches import Batches, FollowEpoch
 from kzoo.training.evaluation import evaluate, load_for, parameter_count
-from kzoo.training.optimizers import decay_kernels_alone, make_optimizer
+from kzoo.training.optimizers import decay_kernels_alone, learning_rate, make_optimizer
 from kzoo.training.tasks import TASKS, better, check_fit
 
 
@@ -132,8 +132,9 @@ def _decided_by(data: Dataset) -> dict:
     facts = {
         "input_shape": data.input_shape,
         "num_outputs": data.num_outputs,
-        "num_sequences": len(data.y_train),
+        "num_sequences": len(data.y_test),
         "task": data.task,
+        "vocabulary": data.num_classes if data.task == "tokens" else None,
     }
     return facts | ({"num_classes": data.num_classes} if data.task == "classification" else {})
 
@@ -146,7 +147,7 @@ def _write_environment(folder: Path, seed: int) -> None:
     except OSError:
         write_json(folder / "env.json", here)  # a new run, or one that was killed before it wrote the file
         return
-    again = {key: here[key] for key in ("started", "backend", "machine", "versions")}
+    again = {key: here[key] for key in ("started", "backend", "machine", "threads", "versions")}
     write_json(folder / "env.json", {**began, "resumed": [*began.get("resumed", []), again]})
 
 
@@ -156,9 +157,11 @@ class _Record(keras.callbacks.Callback):
     # Reading the loss waits for the device, so it is not read at every batch.
     _CHECK_EVERY = 50
 
-    def __init__(self, recipe: Recipe, folder: Path, counted, state: dict):
+    def __init__(self, recipe: Recipe, folder: Path, counted, state: dict, steps: int):
         super().__init__()
         self.recipe = recipe
+        self.steps = steps
+        self.schedule = learning_rate(recipe, steps)
         self.task = check_fit(recipe)
         self.folder = folder
         self.counted = counted
@@ -169,8 +172,10 @@ class _Record(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         self._began = time.perf_counter()
-        # Now: at the end of the epoch a schedule already gives the rate of the next one.
-        self._rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        # In the middle of the epoch: a warm-up begins at 0, and a cosine's last step ends there.
+        rate = self.schedule
+        rate = rate((epoch + 0.5) * self.steps - 0.5) if callable(rate) else self.model.optimizer.learning_rate
+        self._rate = float(keras.ops.convert_to_numpy(rate))
 
     def on_train_batch_end(self, batch, logs=None):
         if batch % self._CHECK_EVERY == 0 and not math.isfinite(float(logs["loss"])):
@@ -241,7 +246,7 @@ def _fit(recipe: Recipe, model, data: Dataset, batches: Batches, folder: Path, v
                 "beside it.\nPut the recipe of the run back; or train the changed one from the start:\n"
                 f"    kzoo train --config {shlex.quote(str(folder / 'recipe.json'))}"
             )
-    record = _Record(recipe, folder, counted, state)
+    record = _Record(recipe, folder, counted, state, batches.num_batches)
     if record.history:
         record.write_rest()  # a kill may have come between the checkpoint and the other files
     if state.get("stopped") or state.get("epoch", 0) >= recipe.epochs:
@@ -329,7 +334,7 @@ def _new_folder(recipe: Recipe, out) -> Path:
 def _open_run(path) -> tuple[Path, Recipe]:
     folder = Path(path)
     if not (folder / "recipe.json").is_file():
-        runs = sorted(str(found.parent) for found in Path("runs").glob("*/recipe.json"))
+        runs = [str(run) for run in runs_in("runs")]
         here = f" Runs here: {', '.join(runs[:20])}." if runs else " There are no runs in ./runs."
         raise RecipeError(f"--resume: {folder} is no run folder: it holds no recipe.json.{here}")
     for half in folder.glob(".writing-*"):

@@ -18,7 +18,7 @@ def _percent(value: float) -> str:
 
 
 # A figure's key -> what a reader calls it, and how it is written.
-_IN_WORDS = {
+FIGURES = {
     "accuracy": ("accuracy", _percent),
     "loss": ("loss", "{:.4f}".format),
     "mse": ("mean squared error", "{:.3g}".format),
@@ -34,7 +34,7 @@ def in_words(key: str, value: float) -> tuple[str, str]:
         value: The figure.
     """
     part, _, figure = key.rpartition("_")
-    name, write = _IN_WORDS[figure]
+    name, write = FIGURES[figure]
     return f"{part} {name}".strip(), write(value)
 
 
@@ -116,7 +116,13 @@ class Classification(Task):
                 return self.evaluate(model, points, [0] * len(points), 256)[1]
 
             found["decision_surface"] = plots.decision_surface(
-                predict, data.x_train, data.y_train, x_test=data.x_test, y_test=data.y_test, title=title
+                predict,
+                data.x_train,
+                data.y_train,
+                x_test=data.x_test,
+                y_test=data.y_test,
+                class_names=data.class_names,
+                title=title,
             )
         return found
 
@@ -198,7 +204,7 @@ def check_fit(recipe: Recipe) -> Task:
     return task
 
 
-_KINDS = {"image": "images", "points": "points", "sequence": "sequences"}
+_KINDS = {"image": "images", "points": "points", "sequence": "sequences", "movements": "movements"}
 
 
 def better(task: Task, recipe: Recipe, new: dict, old: dict | None) -> bool:

@@ -136,7 +136,7 @@ def test_a_misspelt_name_is_answered_with_the_nearest_and_the_list():
     assert str(caught.value) == (
         "No data set is called 'fashion-mnits'. Did you mean 'fashion_mnist'? "
         "There are: digits, mnist, fashion_mnist, cifar10, spirals, moons, xor, digits_rows, mnist_rows, mnist_pixels, "
-        "mnist_permuted, adding, copying, mackey_glass, sunspots."
+        "mnist_permuted, adding, copying, mackey_glass, sunspots, lissajous, compositions."
     )
     with pytest.raises(UnknownName, match=r"No data set is called 3. There are: digits"):
         load_data(3)
@@ -162,7 +162,7 @@ def test_a_seed_out_of_range_is_refused():
 def test_the_table_describes_every_set_that_loads():
     table = list_datasets()
     for name, info in table.items():
-        assert info.kind in ("image", "points", "sequence")
+        assert info.kind in ("image", "points", "sequence", "movements")
         assert info.task in ("classification", "regression", "tokens")
         assert info.description
         assert "\n" not in info.description
@@ -196,3 +196,19 @@ def test_the_real_mnist_has_its_well_known_statistics():
     mean, std = standard_stats(data.x_train)
     np.testing.assert_allclose(mean, [0.1307], atol=5e-5)  # the figures that every tutorial quotes
     np.testing.assert_allclose(std, [0.3081], atol=5e-5)
+
+
+def test_movements_are_learned_by_heart_and_an_epoch_shows_each_of_them_often():
+    data = load_data("compositions", cycles=2, rest=3, repeats=4, seed=1)
+    assert data.task == "regression"
+    assert data.input_shape == data.y_test.shape[1:] == (3 + 2 * 2 * 20, 2)
+    assert len(data.y_train) == len(data.x_train["index"]) == 12
+    np.testing.assert_array_equal(data.x_train["index"][3:6, 0], [0, 1, 2])
+    np.testing.assert_array_equal(data.x_train["teacher"][3:6], data.x_test["teacher"])
+    np.testing.assert_array_equal(data.x_val["teacher"], data.x_test["teacher"])
+    # What is asked for at a step is what the teacher says at the next one.
+    np.testing.assert_array_equal(data.y_test[:, :-1], data.x_test["teacher"][:, 1:])
+    again = load_data("compositions", cycles=2, rest=3, repeats=4, seed=1)
+    np.testing.assert_array_equal(data.y_test, again.y_test)
+    with pytest.raises(ValueError, match="repeats"):
+        load_data("lissajous", repeats=0)
