@@ -75,6 +75,15 @@ def test_a_lesson_asks_for_the_next_step():
     assert (x["teacher"].dtype, x["index"].dtype, y.dtype) == (np.float32, np.int32, np.float32)
 
 
+def test_copies_of_a_lesson_follow_each_other():
+    sequences = rng().normal(size=(3, 7, 2))
+    (x, y), (x_once, y_once) = p.lessons(sequences, copies=2), p.lessons(sequences)
+    np.testing.assert_array_equal(x["index"][:, 0], [0, 1, 2, 0, 1, 2])
+    for part in (slice(3), slice(3, 6)):
+        np.testing.assert_array_equal(x["teacher"][part], x_once["teacher"])
+        np.testing.assert_array_equal(y[part], y_once)
+
+
 def test_a_population_code_is_the_gaussian_of_each_favourite_value():
     code = p.population_code([[0.3, -0.9]], units=5, width=0.4)
     assert code.shape == (1, 10)
@@ -108,6 +117,7 @@ def test_a_population_code_is_read_back_up_to_both_ends():
         (lambda: p.compositions(rng(), kinds=1), "`kinds` must be an integer from 2 to 5"),
         (lambda: p.lessons(np.zeros((3, 1, 2))), r"two steps or more. Received: shape \(3, 1, 2\)"),
         (lambda: p.lessons(np.zeros((0, 5, 2))), r"Received: shape \(0, 5, 2\)"),
+        (lambda: p.lessons(np.zeros((3, 5, 2)), copies=0), "`copies` must be an integer of 1 or more"),
         (lambda: p.lessons(np.zeros((5, 2))), r"A single sequence is sequences\[None\]"),
         (lambda: p.population_code([1.5]), "every number from -1 to 1"),
         (lambda: p.population_code([0.5], width=0), "`width` must be a width, above 0"),
