@@ -184,9 +184,9 @@ def page(rows, learned, given) -> str:
         "Made by `KERAS_BACKEND=" + backend.name() + " python benchmarks/mtrnn_timescales.py"
         f" --seeds {given.seeds} --steps {given.steps} --more {given.more}`.",
         "",
-        f"Taught are compositions of two primitives, {CYCLES} cycles of {PERIOD} steps each, to networks of 2 outputs, 40 "
-        f"fast and 10 slow units, {given.steps:,} steps of Adam: three of them with all weights (basic training), then "
-        f"three new orders with the slow units' connections and new initial states alone, {given.more:,} steps "
+        f"Taught are compositions of two primitives, {CYCLES} cycles of {PERIOD} steps each, to networks of 2 outputs, "
+        f"40 fast and 10 slow units, {given.steps:,} steps of Adam: three of them with all weights (basic training), "
+        f"then three new orders with the slow units' connections and new initial states alone, {given.more:,} steps "
         "(additional training). Measured is the whole sequence that a network generates from its initial state alone.",
         "",
         "![closed-loop error against the ratio of the time constants](timescales.png)",
