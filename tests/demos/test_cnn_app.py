@@ -345,7 +345,7 @@ def draw(tab, strokes):
         tab.mouse.move(*places[0])
         tab.mouse.down()
         for place in places[1:]:
-            tab.mouse.move(*place, steps=2)
+            tab.mouse.move(*place)  # the pad joins the places, as it does for a quick hand
         tab.mouse.up()
         tab.wait_for_timeout(300)
 
