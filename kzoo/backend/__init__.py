@@ -17,7 +17,17 @@ from kzoo.files import keras_home
 
 # In the order of preference when nothing else decides.
 NAMES = ("jax", "torch", "tensorflow")
-FUNCTIONS = ("value_and_grad", "conv2d", "max_pool2d", "random_bits", "scan", "devices", "thread_count")
+FUNCTIONS = (
+    "value_and_grad",
+    "conv2d",
+    "max_pool2d",
+    "random_bits",
+    "scan",
+    "projection",
+    "recurrence",
+    "devices",
+    "thread_count",
+)
 
 __all__ = ["NAMES", "choose", "installed", "name", *FUNCTIONS]
 

@@ -247,8 +247,26 @@ class _Traced:
         specs = [tf.TensorSpec(leaf.shape, leaf.dtype) for leaf in loops.leaves(carry)]
         specs += [tf.TensorSpec(leaf.shape[1:], leaf.dtype) for leaf in loops.leaves(inputs)]
         self.function = tf.function(flat, autograph=False).get_concrete_function(*specs)
-        self.shapes = [(output.dtype, output.shape) for output in self.function.structured_outputs]
+        outputs = [tf.TensorSpec(output.shape, output.dtype) for output in self.function.structured_outputs]
+        self.shapes = [(spec.dtype, spec.shape) for spec in outputs]
         self.captured = [tensor for tensor in self.function.captured_inputs if _is_float(tensor)]
+        self.variables = [variable for variable in self.function.variables if variable.trainable]
+
+        def pull(*tensors):
+            given, cotangents = tensors[: len(specs)], tensors[len(specs) :]
+            sources = [*_floats(given), *self.captured, *self.variables]
+            with tf.GradientTape(watch_accessed_variables=False) as tape:
+                tape.watch(sources)
+                targets = _floats(flat(*given))
+            gradients = tape.gradient(
+                targets, sources, output_gradients=cotangents, unconnected_gradients=tf.UnconnectedGradients.ZERO
+            )
+            return [tf.convert_to_tensor(gradient) for gradient in gradients]
+
+        # Traced here and not where a gradient is asked for, which is outside of the caller's scopes, such as that of
+        # mixed precision. And a function of its own: TensorFlow's gradient of `function` hands the axis of a split on
+        # as a tensor, whereupon XLA takes all weights for constants and compiles anew at each step of training.
+        self.pull = tf.function(pull, autograph=False).get_concrete_function(*specs, *_floats(outputs))
 
     def call(self, tensors):
         return self.function(*tensors)
@@ -307,21 +325,10 @@ def _differentiable_loop(traced, carry, xs, steps, reverse, chunk):
                 for output, cotangent in zip(outputs, cotangents, strict=True)
             ]
             d_ys = _floats(cotangents[n_carry:], outputs[n_carry:])
-            weights = [*traced.captured, *variables]
+            weights = [*traced.captured, *traced.variables]
 
             def retreat(i, carry, d_carry, d_xs, d_weights):
-                x = at(xs, time(i))
-                sources = [*_floats(carry), *_floats(x), *weights]
-                with tf.GradientTape(watch_accessed_variables=False) as tape:
-                    tape.watch(sources)
-                    targets = _floats(traced.call([*carry, *x]))
-                gradients = tape.gradient(
-                    targets,
-                    sources,
-                    output_gradients=[*d_carry, *at(d_ys, time(i))],
-                    unconnected_gradients=tf.UnconnectedGradients.ZERO,
-                )
-                gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
+                gradients = traced.pull(*carry, *at(xs, time(i)), *d_carry, *at(d_ys, time(i)))
                 own, passed = len(d_carry), len(d_carry) + len(d_xs)
                 return (
                     gradients[:own],
@@ -358,12 +365,48 @@ def _differentiable_loop(traced, carry, xs, steps, reverse, chunk):
             d_given = [next(found) if _is_float(tensor) else None for tensor in [*carry, *xs]]
             n_captured = len(traced.captured)
             d_given += d_weights[:n_captured]
-            return (d_given, d_weights[n_captured:]) if variables else d_given
+            own = {variable.ref(): d for variable, d in zip(traced.variables, d_weights[n_captured:], strict=True)}
+            return (d_given, [own.get(variable.ref()) for variable in variables]) if variables else d_given
 
         return outputs, backward
 
     # The captured tensors go in as arguments for the sake of their gradients.
     return tf.custom_gradient(forward)(*[tf.identity(tensor) for tensor in [*carry, *xs, *traced.captured]])
+
+
+def projection(x, kernel, bias):
+    """Where the product x W + b of a recurrent layer belongs: before the loop over time, or into its steps.
+
+    torch and TensorFlow multiply all steps at once. XLA on a CPU is faster with small products that stay in the cache.
+
+    Args:
+        x: (t, b, d).
+        kernel: (d, u).
+        bias: (u,).
+
+    Returns:
+        The inputs of the loop, and a function that makes x W + b, (b, u), of one step of them.
+    """
+    return keras.ops.matmul(x, kernel) + bias, lambda projected: projected
+
+
+def recurrence(kind, x, state, kernel, recurrent_kernel, bias):
+    """A whole standard recurrence by the backend's own kernel, or None where it has none and the scan is to run.
+
+    torch has one for each kind in float32 and float64; JAX and TensorFlow have none here.
+
+    Args:
+        kind: "rnn_tanh", "rnn_relu", "lstm" or "gru".
+        x: (t, b, d).
+        state: the initial states, each (b, u): [h], for "lstm" [h, c].
+        kernel: in Keras's layout, (d, u), (d, 4u) with the gates i f g o, or (d, 3u) with z r n.
+        recurrent_kernel: (u, u), (u, 4u) or (u, 3u).
+        bias: (u,), (4u,) or (2, 3u).
+
+    Returns:
+        The outputs (t, b, u) and the list of the last states; or None.
+    """
+    return
 
 
 def devices() -> list[str]:

@@ -13,6 +13,8 @@ from kzoo.backend import loops
 NAME = keras.backend.backend()
 # "eager" is one call after another; "compiled" is what `fit` does; "xla" is TensorFlow's jit_compile=True.
 WAYS = {"jax": ["eager", "compiled"], "torch": ["eager"], "tensorflow": ["eager", "compiled", "xla"]}[NAME]
+# What jit_compile may be in `fit`; without it JAX runs op by op, which says nothing new and takes minutes.
+COMPILED = {"jax": [True], "torch": [False], "tensorflow": [False, True]}[NAME]
 BATCH, WIDTH, UNITS = 3, 4, 5
 
 
@@ -299,7 +301,7 @@ def fitted(layer, length, jit, dtype=None):
     return model
 
 
-@pytest.mark.parametrize("jit", [False, True] if NAME != "torch" else [False])
+@pytest.mark.parametrize("jit", COMPILED)
 @pytest.mark.parametrize("checkpoint", [None, 4])
 def test_fit_with_an_unknown_batch_learns_what_a_loop_written_out_learns(jit, checkpoint):
     model = fitted(Leaky(UNITS, checkpoint=checkpoint), 6, jit)
@@ -310,7 +312,7 @@ def test_fit_with_an_unknown_batch_learns_what_a_loop_written_out_learns(jit, ch
     assert np.abs(model.get_weights()[0] - numpy(start)).max() > 0.01
 
 
-@pytest.mark.parametrize("jit", [False, True] if NAME != "torch" else [False])
+@pytest.mark.parametrize("jit", COMPILED)
 def test_fit_takes_a_length_that_is_unknown_before_it_runs(jit):
     model = fitted(Leaky(UNITS), None, jit)
     expected = fitted(Leaky(UNITS), 6, jit)
