@@ -14,8 +14,8 @@ that a validation loss is the error of a whole regenerated sequence.
 
 Differs from the paper: tanh for the context in place of the logistic function; tanh outputs and mean squared error
 unless `output_activation="softmax"`, which is the paper's with its Kullback-Leibler divergence; the bias inside the
-leaky sum, the same but for the state that a unit begins with; Adam in place of plain gradient descent, as the recipe
-says; the blend grows over the first `blend_steps` steps of training.
+leaky sum, the same but for the state that a unit begins with; the optimizer is the recipe's; the blend grows over the
+first `blend_steps` steps of training.
 """
 
 import weakref
@@ -46,15 +46,8 @@ PRESETS = {
         "output_activation": "softmax",
         "groups": 2,
     },
-    # As many units as the paper's robot had; its outputs were population codes of 64 joint and 36 visual units.
-    "paper": {
-        "num_outputs": 100,
-        "fast_units": 60,
-        "slow_units": 20,
-        "output_activation": "softmax",
-        "groups": 10,
-        "blend": 0.0,
-    },
+    # Two coordinates, each a population code of ten units, as `kzoo.data.primitives.population_code` makes it.
+    "population": {"num_outputs": 20, "output_activation": "softmax", "groups": 2},
 }
 
 
@@ -171,8 +164,9 @@ class MTRNN(ZooModel):
     def train_slow_alone(self) -> None:
         """Leaves the slow units' connections, both ways, and the initial states to train, and fixes all the rest.
 
-        It is how the paper teaches new orders of movements that the fast units know: the additional training. Call it
-        before `compile`.
+        It is how the paper teaches new orders of movements that the fast units know, its additional training; that both
+        the connections to the slow units and those from them are trained is the reading of it here. Call it before
+        `compile`.
         """
         dynamics = self.get_layer("dynamics")
         for name, weight in {**dynamics.kernels, **dynamics.biases}.items():
