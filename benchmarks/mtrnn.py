@@ -1,6 +1,6 @@
 """Figure 9 of Yamashita and Tani 2008 made anew: what the ratio of the slow to the fast time constant is good for.
 
-    KERAS_BACKEND=jax python benchmarks/mtrnn_timescales.py [--smoke] [--to docs/mtrnn] [--out FILE]
+    KERAS_BACKEND=jax python benchmarks/mtrnn.py [--smoke] [--to docs/mtrnn] [--out FILE]
 
 For each ratio and seed an MTRNN learns three compositions of two primitives, each walked eight times before the next
 (basic training, all weights); then three new orders of the same primitives, with all but the slow units' connections
@@ -181,7 +181,7 @@ def page(rows, learned, given) -> str:
     lines = [
         "# MTRNN: time constants and regeneration",
         "",
-        "Made by `KERAS_BACKEND=" + backend.name() + " python benchmarks/mtrnn_timescales.py"
+        "Made by `KERAS_BACKEND=" + backend.name() + " python benchmarks/mtrnn.py"
         f" --seeds {given.seeds} --steps {given.steps} --more {given.more}`.",
         "",
         f"Taught are compositions of two primitives, {CYCLES} cycles of {PERIOD} steps each, to networks of 2 outputs, "
