@@ -121,12 +121,14 @@ def _siblings(file: Path, seen: dict) -> dict:
 
 
 def find(name: str) -> Demo:
-    """The demo of that name.
+    """The demo of that name, or the one that shows the model of that name.
 
     Raises:
         UnknownName: if there is none.
     """
     known = demos()
+    if name not in known and name in registry.list_models():
+        name = registry.model_info(name).demo
     if name not in known:
         raise UnknownName(f"No demo {name!r}.{did_you_mean(name, known)} Demos: {', '.join(known)}.")
     return known[name]

@@ -27,8 +27,9 @@ class ModelInfo:
         target: "module:Class".
         summary: One line for tables.
         recipes: Data sets that the model has a recipe for; the first is the default of `kzoo train`.
-        kinds: The kinds of data that it takes: "image", "points", "sequence".
+        kinds: The kinds of data that it takes: "image", "points", "sequence", "movements".
         tasks: What it can be asked to do: "classification", "tokens", "regression".
+        demo: The demo that shows it, by its name.
     """
 
     name: str
@@ -38,6 +39,10 @@ class ModelInfo:
     recipes: tuple[str, ...]
     kinds: tuple[str, ...] = ("image", "points")
     tasks: tuple[str, ...] = ("classification",)
+    demo: str = ""
+
+    def __post_init__(self):
+        object.__setattr__(self, "demo", self.demo or self.name)
 
     def load(self) -> type:
         """Imports the model's page and returns its class; this imports Keras."""
@@ -70,11 +75,57 @@ _MODELS = {
             ("digits", "mnist"),
             kinds=("image",),
         ),
+        ModelInfo(
+            "rnn",
+            "recurrent",
+            "kzoo.models.rnn:RNN",
+            "Elman's simple recurrent network, whose gradient vanishes with the distance",
+            ("digits_rows", "mnist_rows", "adding", "copying", "mackey_glass", "sunspots"),
+            kinds=("sequence",),
+            tasks=("classification", "tokens", "regression"),
+            demo="rnn",
+        ),
+        ModelInfo(
+            "lstm",
+            "recurrent",
+            "kzoo.models.lstm:LSTM",
+            "Long short-term memory: a cell whose gates decide what enters, stays and leaves",
+            ("digits_rows", "mnist_rows", "adding", "copying", "mackey_glass", "sunspots"),
+            kinds=("sequence",),
+            tasks=("classification", "tokens", "regression"),
+            demo="rnn",
+        ),
+        ModelInfo(
+            "gru",
+            "recurrent",
+            "kzoo.models.gru:GRU",
+            "Gated recurrent unit: the state is a gated mean of old and new",
+            ("digits_rows", "mnist_rows", "adding", "copying", "mackey_glass", "sunspots"),
+            kinds=("sequence",),
+            tasks=("classification", "tokens", "regression"),
+            demo="rnn",
+        ),
+        ModelInfo(
+            "mtrnn",
+            "recurrent",
+            "kzoo.models.mtrnn:MTRNN",
+            "Multiple-timescale RNN: slow units choose among the movements that fast units know",
+            ("lissajous", "compositions"),
+            kinds=("movements",),
+            tasks=("regression",),
+        ),
     )
 }
 
 # Whose settings a data set takes where a model has no recipe of its own for it.
-_NEAREST = {"fashion_mnist": ("mnist",), "cifar10": ("mnist",), "spirals": ("moons",), "moons": ("xor",)}
+_NEAREST = {
+    "fashion_mnist": ("mnist",),
+    "cifar10": ("mnist",),
+    "spirals": ("moons",),
+    "moons": ("xor",),
+    "mnist_pixels": ("mnist_rows",),
+    "mnist_permuted": ("mnist_rows",),
+}
 
 _PRESETS = Path(__file__).parent / "presets"
 

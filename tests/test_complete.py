@@ -29,9 +29,9 @@ def _preset(model):
 
 
 def _demo(model):
-    return (ROOT / "demos" / f"{model}_app.py").is_file() and (
-        ROOT / "tests" / "demos" / f"test_{model}_app.py"
-    ).is_file()
+    demo = registry.model_info(model).demo
+    app, test = ROOT / "demos" / f"{demo}_app.py", ROOT / "tests" / "demos" / f"test_{demo}_app.py"
+    return app.is_file() and test.is_file()
 
 
 def _notebook(model):
@@ -41,10 +41,11 @@ def _notebook(model):
 
 
 def _benchmark(model):
-    """A benchmark of its own, or the one that takes any classifier of the registry."""
-    own = (ROOT / "benchmarks" / f"{model}.py").is_file()
+    """A benchmark of its own or of its family, or the one that takes any classifier of the registry."""
+    family = registry.model_info(model).family
+    own = any((ROOT / "benchmarks" / f"{stem}.py").is_file() for stem in (model, family))
     fit = (ROOT / "benchmarks" / "fit.py").read_text(encoding="utf-8")
-    return own or (registry.model_info(model).family in ("feedforward", "vision") and "list_models()" in fit)
+    return own or (family in ("feedforward", "vision") and "list_models()" in fit)
 
 
 def _reference(model):

@@ -69,6 +69,29 @@ class _Recurrent(keras.layers.Layer):
     def _bias_initializer(self):
         return "zeros"
 
+    def _set_memory(self, name, value, max_time):
+        """Checks the bias of the gate that keeps the old state, and draws what "chrono" needs."""
+        cls = type(self).__name__
+        is_number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+        if not is_number and value != "chrono":
+            raise ValueError(f'The {name} of {cls} is a number or "chrono"; received {name}={value!r}.')
+        if (value == "chrono") != (max_time is not None) or (max_time is not None and max_time < 2):
+            raise ValueError(
+                f'{name}="chrono" goes with max_time, the longest dependence to expect, in steps, at least 2; '
+                f"received {name}={value!r}, max_time={max_time!r}."
+            )
+        self.max_time = max_time
+        if value == "chrono":
+            drawn = seeds.default()
+            self._bias_seed = random.randint(1, 10**9) if drawn is None else drawn
+
+    def _memory_bias(self, value):
+        """The bias of that gate for each unit: a gate of bias b keeps its state for about exp(b) steps."""
+        if value != "chrono":
+            return value
+        drawn = np.random.Generator(np.random.PCG64(self._bias_seed))
+        return np.log(drawn.uniform(1, self.max_time - 1, self.units))
+
     def step(self, projected, *state):
         """All that one step computes, a named tuple of (b, u)."""
         raise NotImplementedError
@@ -265,33 +288,15 @@ class LSTM(_Recurrent):
         **kwargs,
     ):
         super().__init__(units, return_sequences, return_state, go_backwards, native, **kwargs)
-        is_number = isinstance(forget_bias, (int, float, np.number)) and not isinstance(forget_bias, bool)
-        if not is_number and forget_bias != "chrono":
-            raise ValueError(
-                f'The forget_bias of LSTM is a number or "chrono"; received forget_bias={forget_bias!r}. '
-                "Keras starts from 1.0, torch from about 0."
-            )
-        if (forget_bias == "chrono") != (max_time is not None) or (max_time is not None and max_time < 2):
-            raise ValueError(
-                'forget_bias="chrono" goes with max_time, the longest dependence to expect, in steps, at least 2; '
-                f"received forget_bias={forget_bias!r}, max_time={max_time!r}."
-            )
         self.forget_bias = forget_bias
-        self.max_time = max_time
-        if forget_bias == "chrono":
-            drawn = seeds.default()
-            self._bias_seed = random.randint(1, 10**9) if drawn is None else drawn
+        self._set_memory("forget_bias", forget_bias, max_time)
 
     def _bias_initializer(self):
         def initial(shape, dtype=None):
             bias = np.zeros((4, self.units))
+            bias[1] = self._memory_bias(self.forget_bias)
             if self.forget_bias == "chrono":
-                bias[1] = np.log(
-                    np.random.Generator(np.random.PCG64(self._bias_seed)).uniform(1, self.max_time - 1, self.units)
-                )
                 bias[0] = -bias[1]
-            else:
-                bias[1] = self.forget_bias
             return ops.cast(bias.reshape(shape).astype("float32"), dtype)
 
         return initial
@@ -316,16 +321,46 @@ class GRU(_Recurrent):
         return_state: whether to return the last state beside the outputs.
         go_backwards: whether to run from the last step to the first.
         native: whether to take the backend's own kernel where it has one.
+        update_bias: what the bias of the update gate starts from, a number; or "chrono", which spreads the memories of
+            the units over times up to `max_time`: b_z = log(U(1, max_time - 1)) (Tallec and Ollivier 2018,
+            arXiv:1804.11188).
+        max_time: for "chrono", the longest dependence to expect, in steps, at least 2.
     """
 
     columns = 3
     native_kind = "gru"
 
+    def __init__(
+        self,
+        units,
+        return_sequences=False,
+        return_state=False,
+        go_backwards=False,
+        native=True,
+        update_bias=0.0,
+        max_time=None,
+        **kwargs,
+    ):
+        super().__init__(units, return_sequences, return_state, go_backwards, native, **kwargs)
+        self.update_bias = update_bias
+        self._set_memory("update_bias", update_bias, max_time)
+
     def _bias_shape(self):
         return (2, 3 * self.units)
+
+    def _bias_initializer(self):
+        def initial(shape, dtype=None):
+            bias = np.zeros((2, 3, self.units))
+            bias[0, 0] = self._memory_bias(self.update_bias)
+            return ops.cast(bias.reshape(shape).astype("float32"), dtype)
+
+        return initial
 
     def _input_bias(self):
         return self.bias[0]
 
     def step(self, projected, h, recurrent_kernel):
         return recurrent.gru_step(projected, h, recurrent_kernel, self.bias[1])
+
+    def get_config(self):
+        return {**super().get_config(), "update_bias": self.update_bias, "max_time": self.max_time}

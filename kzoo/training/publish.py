@@ -44,6 +44,7 @@ _LIMITS = {
     "digits": "43 writers, 8 x 8 pixels, centred",
     "mnist": "American census workers and students, 28 x 28 pixels, centred, white on black",
     "fashion_mnist": "pictures of one shop, 28 x 28 pixels, centred, white on black",
+    "sunspots": "one star, one number a year",
     "cifar10": "32 x 32 pixels, one object a picture, from a web search of 2008",
 }
 
@@ -127,7 +128,7 @@ def _complete(folder: Path, name: str, recipe: Recipe, env: dict, trained: dict)
         figures=_rows(task, metrics, chose),
         description=data.description,
         license=data.license,
-        limits=_LIMITS.get(recipe.data.name, "samples made by a formula, to be looked at"),
+        limits=_LIMITS.get(recipe.data.name.partition("_rows")[0], "samples made by a formula, to be looked at"),
         **{k: metrics[k] for k in ("parameters", "seed", "seconds", "machine", "backend", "epochs", "command")},
     )
     write_text(folder / "README.md", card)

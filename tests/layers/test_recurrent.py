@@ -317,7 +317,7 @@ def test_symbolic_shapes_need_no_run_of_the_layer():
         ("LSTM", {"units": 3, "return_sequences": True, "forget_bias": 2.0, "native": False}),
         ("LSTM", {"units": 3, "go_backwards": True, "forget_bias": "chrono", "max_time": 20}),
         ("GRU", {"units": 3, "return_sequences": True, "go_backwards": True, "native": False}),
-        ("GRU", {"units": 3}),
+        ("GRU", {"units": 3, "update_bias": "chrono", "max_time": 20}),
     ],
 )
 def test_layer_keeps_the_contract(name, arguments, tmp_path):

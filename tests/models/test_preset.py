@@ -9,6 +9,7 @@ import kzoo
 from kzoo import registry
 from kzoo.errors import KzooError, UnknownName
 from kzoo.recipe import Recipe
+from kzoo.training.tasks import check_fit, in_words
 
 
 @pytest.mark.parametrize("name", kzoo.list_presets())
@@ -30,7 +31,9 @@ def test_a_shipped_preset_says_how_it_was_made(name):
     assert metrics["seed"] == recipe.seed
     assert "train" in metrics["command"]
     assert not recipe.smoke
-    assert f"{100 * metrics['test_accuracy']:.2f} %" in (folder / "README.md").read_text()
+    card = (folder / "README.md").read_text()
+    for key in check_fit(recipe).figures:
+        assert in_words(key, metrics[f"test_{key}"])[1] in card
     assert recipe.model.name == json.loads((folder / "config.json").read_text())["model"]
 
 
