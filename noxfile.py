@@ -39,7 +39,8 @@ def tests(session, backend):
     found = session.run("python", "-c", "from kzoo.backend import installed; print(*installed())", silent=True)
     if found.split() != [backend]:
         session.error(f"this session is for {backend} alone, but its environment has: {found}")
-    pytest(session)
+    # A file at a time on each of two processes, so that what a file shares is made once.
+    pytest(session, "-n", "2", "--dist", "loadfile")
 
 
 @nox.session
@@ -59,5 +60,5 @@ def notebooks(session, backend):
 
 
 def pytest(session, *arguments):
-    # None takes a variable away: the choice of the backend is under test, too.
-    session.run("pytest", *arguments, *session.posargs, env={"KERAS_BACKEND": None})
+    # None takes a variable away: the choice of the backend is under test, too. One thread: see notebooks.
+    session.run("pytest", *arguments, *session.posargs, env={"KERAS_BACKEND": None, "OMP_NUM_THREADS": "1"})
