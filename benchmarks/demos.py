@@ -46,12 +46,27 @@ def digit_visit(number: int) -> list[tuple[str, dict]]:
     return [("/explain", places), ("/classify", {})]
 
 
+def movement_visit(number: int) -> list[tuple[str, dict]]:
+    """A network of the visitor's own on a curve: started afresh, two steps, another time constant; one by the API."""
+    settings = {"What is taught": "own", "Learning rate": "0.02", "Seed": number}
+    asked = {**settings, "Time constant, slow units": 20 + 10 * (number % 10)}
+    api = {"seed": number, "steps": 3}
+    return [
+        ("mtrnn_reset", settings),
+        ("mtrnn_step", settings),
+        ("mtrnn_step", settings),
+        ("mtrnn_view", asked),
+        ("/train_mtrnn", api),
+    ]
+
+
 # What visitor number N does on each app: an event's name, and the values that it does not leave as they are, by the
 # beginning of their labels; by the parameters' names where the event is one of the API, "/name".
 VISITS = {
     "perceptron_app": lambda number: point_visit("perceptron", number),
     "mlp_app": lambda number: point_visit("mlp", number),
     "cnn_app": digit_visit,
+    "mtrnn_app": movement_visit,
 }
 
 

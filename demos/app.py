@@ -24,6 +24,7 @@ PAGES = {
     "perceptron_app": "perceptron",
     "mlp_app": "mlp",
     "cnn_app": "cnn",
+    "mtrnn_app": "mtrnn",
 }
 
 # Colours come from the theme, so that they follow it into the dark. The class is named three times over to win

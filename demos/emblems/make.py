@@ -1,7 +1,8 @@
 """Draws the hub's pictures anew, from real data: `python demos/emblems/make.py` (a minute on two cores).
 
 perceptron: two crowds of points and the line that Rosenblatt's rule finds; mlp: the regions that a small network
-learns on the spirals; cnn: a handwritten digit and what three filters of the shipped preset see in it.
+learns on the spirals; cnn: a handwritten digit and what three filters of the shipped preset see in it;
+mtrnn: three movements that the shipped preset walks by itself, and beneath each three of its slow units over time.
 """
 
 from pathlib import Path
@@ -102,6 +103,21 @@ def cnn() -> str:
     return svg(parts)
 
 
+def mtrnn() -> str:
+    model = kzoo.from_preset("mtrnn_lissajous")
+    found = model.generate([1, 2, 4], steps=8 + 3 * 24)
+    parts = []
+    for place, (walk, colour) in enumerate(zip(found["outputs"], (BLUE, ORANGE, "#009E73"), strict=True)):
+        spots = " ".join(f"{44 + 76 * place + 40 * x:.1f},{48 - 40 * y:.1f}" for x, y in walk[8:])
+        parts.append(f'<polyline points="{spots}" fill="none" stroke="{colour}" stroke-width="2.2"/>')
+        units = found["slow"][place, 8:].T
+        for unit in units[np.argsort(-units.std(axis=1))[:3]]:
+            line = " ".join(f"{10 + 76 * place + 68 * i / 72:.1f},{114 - 18 * v:.1f}" for i, v in enumerate(unit))
+            stroke = 'stroke="currentColor" stroke-opacity="0.55" stroke-width="1.5"'
+            parts.append(f'<polyline points="{line}" fill="none" {stroke}/>')
+    return svg(parts)
+
+
 def _picture(values, left: float, top: float, size: float, colour: str) -> list[str]:
     values = (values - values.min()) / max(float(np.ptp(values)), 1e-6)
     cell = size / len(values)
@@ -117,5 +133,5 @@ def _picture(values, left: float, top: float, size: float, colour: str) -> list[
 
 
 if __name__ == "__main__":
-    for make in (perceptron, mlp, cnn):
+    for make in (perceptron, mlp, cnn, mtrnn):
         (HERE / f"{make.__name__}.svg").write_text(make(), encoding="utf-8")
