@@ -46,6 +46,13 @@ def digit_visit(number: int) -> list[tuple[str, dict]]:
     return [("/explain", places), ("/classify", {})]
 
 
+def series_visit(number: int) -> list[tuple[str, dict]]:
+    """Three models of the visitor's own on the page of series: started afresh, then two steps; and three by the API."""
+    settings = {"Seed": number, "Hidden units": 4 + number % 20}
+    api = {"data": "sine", "seed": number, "units": 8, "steps": 3}
+    return [("rnn_reset", settings), ("rnn_step", settings), ("rnn_step", settings), ("/train_rnn", api)]
+
+
 def movement_visit(number: int) -> list[tuple[str, dict]]:
     """A network of the visitor's own on a curve: started afresh, two steps, another time constant; one by the API."""
     settings = {"What is taught": "own", "Learning rate": "0.02", "Seed": number}
@@ -66,6 +73,7 @@ VISITS = {
     "perceptron_app": lambda number: point_visit("perceptron", number),
     "mlp_app": lambda number: point_visit("mlp", number),
     "cnn_app": digit_visit,
+    "rnn_app": series_visit,
     "mtrnn_app": movement_visit,
 }
 

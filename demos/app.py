@@ -24,6 +24,7 @@ PAGES = {
     "perceptron_app": "perceptron",
     "mlp_app": "mlp",
     "cnn_app": "cnn",
+    "rnn_app": "rnn",
     "mtrnn_app": "mtrnn",
 }
 

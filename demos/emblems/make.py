@@ -2,6 +2,7 @@
 
 perceptron: two crowds of points and the line that Rosenblatt's rule finds; mlp: the regions that a small network
 learns on the spirals; cnn: a handwritten digit and what three filters of the shipped preset see in it;
+rnn: a chaotic series, what a small LSTM foretells of it six steps ahead, and that model's cell state over time;
 mtrnn: three movements that the shipped preset walks by itself, and beneath each three of its slow units over time.
 """
 
@@ -103,6 +104,42 @@ def cnn() -> str:
     return svg(parts)
 
 
+def rnn() -> str:
+    import keras
+
+    data = kzoo.load_data("mackey_glass", validation_fraction=0)
+    model = kzoo.create_model(
+        "lstm", seed=0, input_shape=(50, 1), num_outputs=1, task="regression", hidden_dims=(8,),
+        statistics=[[0.93], [0.23]],
+    )  # fmt: skip
+    model.compile(keras.optimizers.Adam(0.01, clipnorm=1.0), model.training_loss())
+    model.fit(data.x_train, data.y_train, epochs=12, batch_size=32, verbose=0)
+    print("lstm on mackey_glass:", model.evaluate(data.x_test, data.y_test, verbose=0))
+    read, known = data.x_test[60, :, 0], 50
+    left, step, foot = 10.0, 220 / 73, 66.0
+
+    def line(first, values, more):
+        places = " ".join(f"{left + step * (first + i):.1f},{foot - 72 * (v - 0.45):.1f}" for i, v in enumerate(values))
+        return f'<polyline points="{places}" fill="none" stroke-width="2.5" {more}/>'
+
+    future = data.x_test[84, -24:, 0]
+    foretold = model.predict(data.x_test[55:79], verbose=0)[:, 0]  # each six steps after its window
+    parts = [
+        line(0, [*read, *future], 'stroke="currentColor" stroke-opacity="0.55"'),
+        line(known, foretold, f'stroke="{ORANGE}"'),
+    ]
+    cells = model.trace(read[None, :, None])["layer_1"]["cell state"][0].T  # (u, t)
+    cells = cells / np.abs(cells).max()
+    for row, unit in enumerate(cells):
+        for column, value in enumerate(unit):
+            if abs(value) > 0.06:
+                parts.append(
+                    f'<rect x="{left + step * column:.1f}" y="{74 + 8 * row}" width="{step:.1f}" height="8" '
+                    f'fill="{ORANGE if value > 0 else BLUE}" fill-opacity="{abs(value):.2f}"/>'
+                )
+    return svg(parts)
+
+
 def mtrnn() -> str:
     model = kzoo.from_preset("mtrnn_lissajous")
     found = model.generate([1, 2, 4], steps=8 + 3 * 24)
@@ -133,5 +170,5 @@ def _picture(values, left: float, top: float, size: float, colour: str) -> list[
 
 
 if __name__ == "__main__":
-    for make in (perceptron, mlp, cnn, mtrnn):
+    for make in (perceptron, mlp, cnn, rnn, mtrnn):
         (HERE / f"{make.__name__}.svg").write_text(make(), encoding="utf-8")
