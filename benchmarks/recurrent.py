@@ -10,6 +10,7 @@ lengths from 256 to 4,096: its processor time divided by the length.
 """
 
 # Before keras, so that kzoo's choice of the backend holds.
+import kzoo  # isort: skip  # noqa: F401
 
 import keras
 import numpy as np

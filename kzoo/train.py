@@ -196,6 +196,8 @@ def _recipe_table(recipe: Recipe, backend_name: str):
             inner = ", ".join(f"{k} {v}" for k, v in shown.items())
             value = f"{value['name']}: {inner}" if "name" in value else inner
             value = value.removesuffix(": ") or "none"
+        if value is None:  # the monitor
+            value = "by the task: the accuracy where there are classes, else the loss"
         table.add_row(key, str(value))
     return table
 

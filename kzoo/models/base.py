@@ -20,7 +20,9 @@ def config_of(model) -> dict:
         if name == "input_shape":  # Keras's own property, with the batch axis
             config[name] = tuple(model.input_shape[1:])
             continue
-        if name not in vars(model):
+        # A class's own attribute counts: TensorFlow does not set one again to the value that it has.
+        own = (vars(cls) for cls in type(model).__mro__ if issubclass(cls, ZooModel))
+        if name not in vars(model) and not any(name in attributes for attributes in own):
             raise TypeError(f"{type(model).__name__}.__init__ takes {name!r} and keeps no attribute self.{name}.")
         value = getattr(model, name)
         config[name] = list(value) if isinstance(value, (list, tuple)) else value
