@@ -22,7 +22,7 @@ class DatasetInfo(NamedTuple):
     """What is to be known of a data set before it is loaded.
 
     Attributes:
-        kind: "image", "points" or "sequence".
+        kind: "image", "points", "sequence" or "movements".
         description: one line.
         size: samples and shape, and the size of the download if there is one.
         license: the terms of the data themselves.

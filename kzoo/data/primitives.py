@@ -101,6 +101,8 @@ def compositions(rng, samples=3, parts=2, cycles=8, period=20, rest=8, kinds=3, 
     Raises: ValueError if an argument is out of range.
     """
     kinds, parts = check_integer("kinds", kinds, 2, len(PRIMITIVES)), check_integer("parts", parts, 1)
+    if kinds * (kinds - 1) ** (parts - 1) > 100_000:
+        raise ValueError(f"`parts` is too large: {parts} parts of {kinds} kinds have over 100,000 orders. Take fewer.")
     every = [(name,) for name in list(PRIMITIVES)[:kinds]]
     for _ in range(parts - 1):
         every = [(*order, name) for order in every for name in list(PRIMITIVES)[:kinds] if name != order[-1]]

@@ -42,8 +42,8 @@ class MTRNNLayer(keras.layers.Layer):
 
     Args:
         fast_units, slow_units: Context units of each group.
-        time_constants: tau of outputs, fast and slow units, in steps of the sequence, each at least `dt`.
-        dt: Step of the integration, in steps of the sequence, above 0.
+        time_constants: tau of outputs, fast and slow units, in the unit of `dt`, each at least `dt`.
+        dt: How long one step of the sequence lasts, above 0; with 1 the time constants are in steps of the sequence.
         output_activation: "tanh", or "softmax" for outputs that are population codes.
         groups: Among how many softmaxes the outputs are shared out; of no effect with "tanh".
         blend: The share of its own output in the network's input in training, 0 (teacher forcing) to 1 (closed loop).
@@ -77,7 +77,7 @@ class MTRNNLayer(keras.layers.Layer):
             if type(value) is not int or value < least:
                 raise ValueError(f"{key}: got {value!r}; expected a whole number of at least {least}.")
         if not _is_number(dt) or dt <= 0:
-            raise ValueError(f"dt: got {dt!r}; expected a time above 0 in steps of the sequence, such as 1.")
+            raise ValueError(f"dt: got {dt!r}; expected how long a step of the sequence lasts, above 0, such as 1.")
         given = time_constants if isinstance(time_constants, (list, tuple)) else [time_constants]
         if len(given) != 3 or not all(_is_number(tau) and tau > 0 for tau in given):
             raise ValueError(

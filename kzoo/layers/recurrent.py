@@ -6,6 +6,7 @@ ways. Keras's own layers take time quadratic in the length on torch on a CPU; th
 Axis letters: b batch, t time, d input width, u units. The equations stand in `kzoo.ops.recurrent`.
 """
 
+import math
 import random
 
 import keras
@@ -17,6 +18,10 @@ from kzoo.layers import initializers
 from kzoo.ops import recurrent
 
 __all__ = ["GRU", "LSTM", "SimpleRNN"]
+
+
+def _differ(size, other):
+    return size is not None and other is not None and size != other
 
 
 class _Recurrent(keras.layers.Layer):
@@ -72,16 +77,18 @@ class _Recurrent(keras.layers.Layer):
     def _set_memory(self, name, value, max_time):
         """Checks the bias of the gate that keeps the old state, and draws what "chrono" needs."""
         cls = type(self).__name__
-        is_number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
-        if not is_number and value != "chrono":
+        chrono = isinstance(value, str) and value == "chrono"
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+        if not is_number and not chrono:
             raise ValueError(f'The {name} of {cls} is a number or "chrono"; received {name}={value!r}.')
-        if (value == "chrono") != (max_time is not None) or (max_time is not None and max_time < 2):
+        whole = isinstance(max_time, int) and not isinstance(max_time, bool) and max_time >= 2
+        if chrono != whole or (max_time is not None and not whole):
             raise ValueError(
                 f'{name}="chrono" goes with max_time, the longest dependence to expect, in steps, at least 2; '
                 f"received {name}={value!r}, max_time={max_time!r}."
             )
         self.max_time = max_time
-        if value == "chrono":
+        if chrono:
             drawn = seeds.default()
             self._bias_seed = random.randint(1, 10**9) if drawn is None else drawn
 
@@ -113,6 +120,7 @@ class _Recurrent(keras.layers.Layer):
         Raises:
             ValueError: for an empty sequence, a mask of another shape, and a number of states that the layer lacks.
         """
+        sequences = ops.cast(sequences, self.compute_dtype)
         state = self._checked(sequences, initial_state, mask)
         x = ops.swapaxes(sequences, 0, 1)  # (t, b, d)
         outputs = None
@@ -177,7 +185,7 @@ class _Recurrent(keras.layers.Layer):
         if shape[1] == 0:
             raise ValueError(f"{name} needs at least one step of time; received inputs (b, t, d) of shape {shape}.")
         if mask is not None:
-            given = tuple(mask.shape)
+            given = np.shape(mask) if isinstance(mask, (list, tuple)) else tuple(mask.shape)
             if len(given) != 2 or any(
                 a is not None and b is not None and a != b for a, b in zip(given, shape[:2], strict=True)
             ):
@@ -189,11 +197,13 @@ class _Recurrent(keras.layers.Layer):
             return [zeros for _ in self.states]
         given = list(initial_state) if isinstance(initial_state, (list, tuple)) else [initial_state]
         if len(given) != len(self.states) or any(
-            len(state.shape) != 2 or state.shape[1] != self.units for state in given
+            # The batch, too: torch's own kernel reads on past the end of a smaller one.
+            len(state.shape) != 2 or state.shape[1] != self.units or _differ(state.shape[0], shape[0])
+            for state in given
         ):
             raise ValueError(
                 f"The initial state of {name} is a list of {len(self.states)}: {', '.join(self.states)}, each "
-                f"(b, {self.units}); received {[tuple(state.shape) for state in given]}."
+                f"(b, {self.units}); received {[tuple(state.shape) for state in given]} for inputs of shape {shape}."
             )
         return [ops.cast(ops.convert_to_tensor(state), sequences.dtype) for state in given]
 

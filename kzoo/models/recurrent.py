@@ -77,19 +77,20 @@ class Recurrent(ZooModel):
         fraction("dropout", dropout)
         count("embedding_dim", embedding_dim)
         _check_inputs(input_shape, vocabulary, statistics)
+        if not isinstance(bidirectional, bool):
+            raise ValueError(f"model.bidirectional: got {bidirectional!r}; expected true or false.")
         if bidirectional and task == "tokens":
             raise ValueError(
                 "model.bidirectional: got True; a model that gives a token at each step must not have read the next "
                 "ones, so tokens allow only False."
             )
         if vocabulary is None:
-            inputs = keras.Input(tuple(input_shape))
+            read = inputs = keras.Input(tuple(input_shape))
             x = standardise(inputs, statistics)
         else:
             inputs = keras.Input(tuple(input_shape), dtype="int32")
             table = keras.layers.Embedding(vocabulary, embedding_dim, RandomNormal(stddev=0.05), name="embedding")
-            x = table(inputs)  # (b, t, d)
-        read = x
+            read = x = table(inputs)  # (b, t, d)
         for i, units in enumerate(hidden_dims, start=1):
             every = i < len(hidden_dims) or task == "tokens"
             layer = make_layer(units, return_sequences=every, name=f"layer_{i}")
@@ -149,11 +150,16 @@ class Recurrent(ZooModel):
 
         Returns:
             (b, t): the norm of d output / d x_t; for tokens of d output / d embedding_t.
+
+        Raises:
+            ValueError: if there is no such output.
         """
-        if not 0 <= output < self.num_outputs:
+        if type(output) is not int or not 0 <= output < self.num_outputs:
             raise ValueError(f"`output` must be from 0 to {self.num_outputs - 1}. Received: output={output!r}.")
-        before, after = keras.Model(self.input, self._read), keras.Model(self._read, self.output)
-        given = keras.Variable(before(np.asarray(x), training=False))
+        x = np.asarray(x)
+        if self.vocabulary is not None:
+            x = keras.Model(self.input, self._read)(x, training=False)
+        after, given = keras.Model(self._read, self.output), keras.Variable(x)
         # Of one sample alone: another's input does not reach its output.
         last = (lambda y: y[:, -1]) if self.task == "tokens" else (lambda y: y)
         _, (gradient,) = value_and_grad(
@@ -165,7 +171,7 @@ class Recurrent(ZooModel):
 def _check_inputs(input_shape, vocabulary, statistics) -> None:
     axes = 2 if vocabulary is None else 1
     valid = isinstance(input_shape, (list, tuple)) and len(input_shape) == axes
-    if not valid or any(n is not None and (type(n) is not int or n < 1) for n in input_shape):
+    if not valid or any((n is not None or i > 0) and (type(n) is not int or n < 1) for i, n in enumerate(input_shape)):
         form = "(t, d) for sequences of numbers" if vocabulary is None else "(t,) for tokens"
         raise ValueError(f"model.input_shape: got {input_shape!r}; expected {form}, such as {(28, 28)[:axes]}.")
     if vocabulary is not None:

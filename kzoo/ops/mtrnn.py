@@ -1,7 +1,7 @@
 """The arithmetic of the multiple-timescale recurrent network of Yamashita and Tani 2008.
 
 doi:10.1371/journal.pcbi.1000220. Axis letters: b batch, t time, d outputs, n units: the d outputs first, then the
-context units. Time in steps of the sequence.
+context units. One step of the sequence lasts dt.
 
     u_{i,t} = (1 - leak_i) u_{i,t-1} + leak_i (sum over j of x_{j,t} kernel_{ji} + bias_i),   leak_i = dt / tau_i
     x_{j,t} = (1 - blend) teacher_{j,t} + blend y_{j,t-1}   for an output j;   y_{j,t-1}   for a context unit j

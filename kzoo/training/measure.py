@@ -5,7 +5,7 @@ from pathlib import Path
 import keras
 
 from kzoo import registry
-from kzoo.data import Dataset
+from kzoo.data import Dataset, list_datasets
 from kzoo.errors import KzooError, RecipeError
 from kzoo.models.preset import load_model
 from kzoo.recipe import DataSpec, ModelSpec, Recipe
@@ -55,6 +55,11 @@ def measure(path, data_name: str | None = None) -> dict:
     if data_name is None and recipe is None:
         raise KzooError(f"There is no recipe beside {path} to take the data set from; add --data NAME.")
     name = data_name or recipe.data.name
+    if recipe is not None and recipe.data.name != name and list_datasets()[recipe.data.name].kind == "movements":
+        raise KzooError(
+            f"{path} has learned the movements of {recipe.data.name} by heart, each by its number, and knows no "
+            "others. Leave --data out."
+        )
     if recipe is None or recipe.data.name != name:
         recipe = Recipe(ModelSpec(model.name), DataSpec(name))
     check_fit(recipe)

@@ -1,5 +1,6 @@
 """From a finished run to a preset folder: weights in half precision, measured again, with a model card."""
 
+import re
 import shlex
 from pathlib import Path
 
@@ -128,7 +129,9 @@ def _complete(folder: Path, name: str, recipe: Recipe, env: dict, trained: dict)
         figures=_rows(task, metrics, chose),
         description=data.description,
         license=data.license,
-        limits=_LIMITS.get(recipe.data.name.partition("_rows")[0], "samples made by a formula, to be looked at"),
+        limits=_LIMITS.get(
+            re.sub("_(rows|pixels|permuted)$", "", recipe.data.name), "samples made by a formula, to be looked at"
+        ),
         **{k: metrics[k] for k in ("parameters", "seed", "seconds", "machine", "backend", "epochs", "command")},
     )
     write_text(folder / "README.md", card)

@@ -108,6 +108,11 @@ def build(recipe: Recipe, data: Dataset, steps_per_epoch: int) -> keras.Model:
     if "portable_dropout" in registry.model_arguments(recipe.model.name):
         arguments["portable_dropout"] = recipe.random == "portable"
     if recipe.data.normalise == "standard":
+        if "statistics" not in registry.model_arguments(recipe.model.name) or data.task == "tokens":
+            raise RecipeError(
+                f"data.normalise: got 'standard', and {recipe.model.name} on {data.name} takes its inputs as they are. "
+                "Set it to unit."
+            )
         arguments["statistics"] = [part.tolist() for part in standard_stats(data.x_train)]
     takes = registry.model_arguments(recipe.model.name)
     arguments.update({key: value for key, value in _decided_by(data).items() if key in takes})

@@ -337,6 +337,10 @@ def test_layer_keeps_the_contract(name, arguments, tmp_path):
         (lambda: recurrent.GRU(3)(np.zeros((2, 5, 4)), mask=np.ones((2, 4), bool)), ["(2, 5)", "(2, 4)"]),
         (lambda: recurrent.LSTM(3)(np.zeros((2, 5, 4)), initial_state=[np.zeros((2, 3))]), ["of 2: h, c", "(2, 3)"]),
         (lambda: recurrent.GRU(3)(np.zeros((2, 5, 4)), initial_state=[np.zeros((2, 4))]), ["(b, 3)", "(2, 4)"]),
+        (lambda: recurrent.LSTM(3)(np.zeros((2, 5, 4)), initial_state=[np.zeros((1, 3))] * 2), ["(1, 3)", "(2, 5, 4)"]),
+        (lambda: recurrent.LSTM(3)(np.zeros((2, 5, 4)), initial_state=[np.zeros((6, 3))] * 2), ["(6, 3)", "(2, 5, 4)"]),
+        (lambda: recurrent.LSTM(3, forget_bias=float("nan")), ["forget_bias=nan"]),
+        (lambda: recurrent.LSTM(3, forget_bias="chrono", max_time="20"), ["max_time='20'"]),
     ],
 )  # fmt: skip
 def test_bad_input_is_refused_with_what_was_received_and_the_remedy(make, words):

@@ -70,6 +70,17 @@ def test_gradient_norms_are_those_of_finite_differences(model):
         model.gradient_norms(x, output=4)
 
 
+def test_gradients_are_those_of_the_numbers_that_came_in_before_they_are_standardised():
+    plain = create_model("lstm", seed=0, input_shape=(5, 1), num_outputs=2, hidden_dims=(4,))
+    scaled = create_model(
+        "lstm", seed=0, input_shape=(5, 1), num_outputs=2, hidden_dims=(4,), statistics=[[0.5], [0.25]]
+    )
+    scaled.set_weights([*scaled.get_weights()[: -len(plain.weights)], *plain.get_weights()])
+    x = plain.sample_inputs(2)
+    expected = plain.gradient_norms((x - 0.5) / 0.25) / 0.25
+    np.testing.assert_allclose(scaled.gradient_norms(x), expected, rtol=1e-4)
+
+
 def test_the_twin_of_a_layer_reads_from_the_end():
     model = create_model("lstm", seed=0, input_shape=(7, 3), num_outputs=2, hidden_dims=(4, 5), bidirectional=True)
     x = model.sample_inputs(2)
@@ -125,6 +136,8 @@ def test_a_memory_draws_biases_for_that_many_steps():
         ({"task": "segmentation"}, "allowed: classification, regression, tokens"),
         ({"task": "tokens", "bidirectional": True}, "model.bidirectional"),
         ({"hidden_dims": []}, "model.hidden_dims"),
+        ({"input_shape": (5, None)}, "expected (t, d)"),
+        ({"bidirectional": "yes"}, "model.bidirectional"),
         ({"memory": 1}, "model.memory"),
         ({"dropout": 1}, "model.dropout"),
         ({"input_shape": (9,), "vocabulary": 5, "statistics": [[0.0], [1.0]]}, "tokens are no numbers"),

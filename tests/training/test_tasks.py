@@ -5,8 +5,10 @@ import pytest
 
 from kzoo import recipe_for, registry
 from kzoo.data import list_datasets
-from kzoo.errors import RecipeError
+from kzoo.errors import KzooError, RecipeError
 from kzoo.recipe import DataSpec, ModelSpec, Recipe
+from kzoo.training import run
+from kzoo.training.measure import measure
 from kzoo.training.tasks import TASKS, better, check_fit, in_words, sentence
 
 
@@ -59,6 +61,17 @@ def test_a_model_and_data_that_do_not_go_together_are_refused_with_what_does(mod
         check_fit(Recipe(ModelSpec(model), DataSpec(data)))
     for word in words:
         assert word in str(refused.value)
+
+
+def test_what_a_model_knows_by_heart_is_not_measured_on_other_movements():
+    with pytest.raises(KzooError, match="by heart"):
+        measure("mtrnn_lissajous", "compositions")
+
+
+def test_inputs_that_cannot_be_standardised_are_refused(tmp_path):
+    recipe = recipe_for("mtrnn").override(data={"normalise": "standard"}, smoke=True)
+    with pytest.raises(RecipeError, match="Set it to unit"):
+        run(recipe, out=tmp_path / "run", verbose=0)
 
 
 def test_every_recipe_of_the_zoo_fits():
