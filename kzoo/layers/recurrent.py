@@ -3,7 +3,8 @@
 Weights have the names, shapes and order of `keras.layers`: `layer.set_weights(keras_layer.get_weights())` works both
 ways. Keras's own layers take time quadratic in the length on torch on a CPU; these take it linear everywhere.
 
-Axis letters: b batch, t time, d input width, u units. The equations stand in `kzoo.ops.recurrent`.
+Axis letters: b batch, t time, d input width, u units. The equations stand in `kzoo.ops.recurrent`. In saved files the
+classes are "kzoo.layers>LSTM" and so on, since "kzoo>LSTM" is the model.
 """
 
 import math
@@ -227,7 +228,7 @@ class _Recurrent(keras.layers.Layer):
         }
 
 
-@keras.saving.register_keras_serializable("kzoo")
+@keras.saving.register_keras_serializable("kzoo.layers")
 class SimpleRNN(_Recurrent):
     """h = activation(x W + b + h' R) (Elman 1990); weights kernel (d, u), recurrent_kernel (u, u), bias (u,).
 
@@ -264,7 +265,7 @@ class SimpleRNN(_Recurrent):
         return {**super().get_config(), "activation": keras.activations.serialize(self.activation)}
 
 
-@keras.saving.register_keras_serializable("kzoo")
+@keras.saving.register_keras_serializable("kzoo.layers")
 class LSTM(_Recurrent):
     """The LSTM of `kzoo.ops.recurrent.lstm_step`; weights kernel (d, 4u), recurrent_kernel (u, 4u), bias (4u,).
 
@@ -318,7 +319,7 @@ class LSTM(_Recurrent):
         return {**super().get_config(), "forget_bias": self.forget_bias, "max_time": self.max_time}
 
 
-@keras.saving.register_keras_serializable("kzoo")
+@keras.saving.register_keras_serializable("kzoo.layers")
 class GRU(_Recurrent):
     """The GRU of `kzoo.ops.recurrent.gru_step`; weights kernel (d, 3u), recurrent_kernel (u, 3u), bias (2, 3u).
 

@@ -272,7 +272,7 @@ def test_an_index_out_of_range_gives_nan_and_touches_no_other(index):
         ({"time_constants": 5}, "time_constants: got 5"),
         ({"time_constants": (2, float("nan"), 70)}, "time_constants: got"),
         ({"dt": 3.0}, "dt: got 3.0, longer than the time constant 2.0.* take a dt of at most 2.0"),
-        ({"dt": 0}, "dt: got 0; expected a time above 0"),
+        ({"dt": 0}, "dt: got 0; expected how long a step"),
         ({"output_activation": "relu"}, "output_activation: got 'relu'; allowed: tanh, softmax"),
         ({"blend": 1.5}, "blend: got 1.5; expected a share from 0"),
         ({"blend": True}, "blend: got True"),

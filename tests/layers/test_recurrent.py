@@ -6,7 +6,7 @@ import pytest
 from checks import check_layer
 from keras import ops
 
-from kzoo import backend, seeds
+from kzoo import backend, registry, seeds
 from kzoo.layers import recurrent
 
 BATCH, TIME, WIDTH, UNITS = 3, 7, 4, 5
@@ -348,3 +348,14 @@ def test_bad_input_is_refused_with_what_was_received_and_the_remedy(make, words)
         make()
     for word in words:
         assert word in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["LSTM", "GRU"])
+def test_a_layer_is_not_taken_for_the_model_of_its_name(name, tmp_path):
+    registry.model_info(name.lower()).load()  # registers its class with Keras
+    model = keras.Sequential([keras.Input((4, 2)), getattr(recurrent, name)(3)])
+    model.save(tmp_path / "own.keras")
+    loaded = keras.saving.load_model(tmp_path / "own.keras")
+    assert type(loaded.layers[0]) is getattr(recurrent, name)
+    x = np.ones((2, 4, 2), "float32")
+    np.testing.assert_allclose(ops.convert_to_numpy(loaded(x)), ops.convert_to_numpy(model(x)), rtol=0, atol=1e-6)
