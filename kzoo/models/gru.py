@@ -1,8 +1,8 @@
 """GRU: the gated recurrent unit, whose state is a mean of its old and its new value, weighed by a gate.
 
 Cho et al., "Learning phrase representations using RNN encoder-decoder", 2014, arXiv:1406.1078; the form whose reset
-gate acts after the recurrent product is that of cuDNN (arXiv:1412.3555v1 compares the two). Biases for long memories:
-Tallec and Ollivier 2018, arXiv:1804.11188.
+gate acts after the recurrent product is that of cuDNN. Biases for long memories: Tallec and Ollivier 2018,
+arXiv:1804.11188.
 
 Axis letters: b batch, t time, d width, u units.
 
