@@ -15,7 +15,7 @@ Differs from the paper: the reset gate acts after the product with U; stacked, b
 import keras
 
 from kzoo.layers import recurrent
-from kzoo.models.recurrent import Recurrent
+from kzoo.models.recurrent import Recurrent, memory_bias
 
 PRESETS = {
     "mu": {
@@ -78,9 +78,7 @@ class GRU(Recurrent):
         statistics: list[list[float]] | None = None,
         **kwargs,
     ):
-        if memory is not None and (type(memory) is not int or memory < 2):
-            raise ValueError(f"model.memory: got {memory!r}; expected a whole number of steps, at least 2, or null.")
-        update = {} if memory is None else {"update_bias": "chrono", "max_time": memory}
+        update = memory_bias("update_bias", memory)
 
         def make_layer(units, **arguments):
             return recurrent.GRU(units, **update, **arguments)

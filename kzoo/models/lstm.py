@@ -16,7 +16,7 @@ directions and dropout as options.
 import keras
 
 from kzoo.layers import recurrent
-from kzoo.models.recurrent import Recurrent
+from kzoo.models.recurrent import Recurrent, memory_bias
 
 PRESETS = {
     "mu": {
@@ -79,9 +79,7 @@ class LSTM(Recurrent):
         statistics: list[list[float]] | None = None,
         **kwargs,
     ):
-        if memory is not None and (type(memory) is not int or memory < 2):
-            raise ValueError(f"model.memory: got {memory!r}; expected a whole number of steps, at least 2, or null.")
-        forget = {} if memory is None else {"forget_bias": "chrono", "max_time": memory}
+        forget = memory_bias("forget_bias", memory)
 
         def make_layer(units, **arguments):
             return recurrent.LSTM(units, **forget, **arguments)

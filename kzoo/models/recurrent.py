@@ -35,6 +35,23 @@ _NAMES = {
 }
 
 
+def memory_bias(name: str, memory: int | None) -> dict:
+    """The arguments of a layer whose gates shall remember up to `memory` steps; none where it is None.
+
+    Args:
+        name: The layer's argument for the bias of the gate that keeps the old state.
+        memory: In steps.
+
+    Raises:
+        ValueError: if it is no whole number of at least 2.
+    """
+    if memory is None:
+        return {}
+    if type(memory) is not int or memory < 2:
+        raise ValueError(f"model.memory: got {memory!r}; expected a whole number of steps, at least 2, or null.")
+    return {name: "chrono", "max_time": memory}
+
+
 class Recurrent(ZooModel):
     """A stack of recurrent layers with a head for its task.
 
