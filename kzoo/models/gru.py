@@ -53,7 +53,7 @@ class GRU(Recurrent):
         memory: About how many steps the states shall remember before anything is learned: the update gates' biases are
             then drawn for memories of 1 to that many steps. None starts them at 0.
         dropout: Share of each layer's outputs that is dropped in training.
-        vocabulary: How many tokens there are, where the inputs are tokens; else None.
+        vocabulary: How many tokens there are, or the characters themselves, where the inputs are tokens; else None.
         embedding_dim: Width of a token's vector.
         portable_dropout: Whether dropout draws the same bits on every backend.
         statistics: [mean, deviation] per channel to standardise with, or None.
@@ -72,7 +72,7 @@ class GRU(Recurrent):
         bidirectional: bool = False,
         memory: int | None = None,
         dropout: float = 0.0,
-        vocabulary: int | None = None,
+        vocabulary: int | str | None = None,
         embedding_dim: int = 32,
         portable_dropout: bool = True,
         statistics: list[list[float]] | None = None,

@@ -55,7 +55,7 @@ class RNN(Recurrent):
         bidirectional: Whether each layer has a twin that reads from the end; their states stand side by side.
         activation: One of `ACTIVATIONS`, of the recurrent layers.
         dropout: Share of each layer's outputs that is dropped in training.
-        vocabulary: How many tokens there are, where the inputs are tokens; else None.
+        vocabulary: How many tokens there are, or the characters themselves, where the inputs are tokens; else None.
         embedding_dim: Width of a token's vector.
         portable_dropout: Whether dropout draws the same bits on every backend.
         statistics: [mean, deviation] per channel to standardise with, or None.
@@ -74,7 +74,7 @@ class RNN(Recurrent):
         bidirectional: bool = False,
         activation: str = "tanh",
         dropout: float = 0.0,
-        vocabulary: int | None = None,
+        vocabulary: int | str | None = None,
         embedding_dim: int = 32,
         portable_dropout: bool = True,
         statistics: list[list[float]] | None = None,
