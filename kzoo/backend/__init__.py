@@ -19,6 +19,7 @@ from kzoo.files import keras_home
 NAMES = ("jax", "torch", "tensorflow")
 FUNCTIONS = (
     "value_and_grad",
+    "compiled",
     "conv2d",
     "max_pool2d",
     "random_bits",

@@ -66,6 +66,35 @@ def value_and_grad(fn, variables):
     return lax.stop_gradient((loss, gradients))
 
 
+def compiled(fn, variables):
+    """`fn` compiled where the backend compiles: for answers, not for learning.
+
+    JAX and TensorFlow trace `fn` once for each set of shapes and dtypes and compile it whole; torch runs it as it
+    stands, in its inference mode. The variables are read anew at each call, so that what is loaded or learned
+    meanwhile counts; none is a constant of the compiled code. No gradient goes through the results.
+
+    Args:
+        fn: a function of nests of tensors to a nest of tensors. It may read Keras variables and assigns none; the
+            layers that it calls are built.
+        variables: a list of all the Keras variables that it reads.
+
+    Returns:
+        A function of the same arguments, each a nest of tensors or NumPy arrays, to the same results.
+
+    Raises:
+        ValueError: when called, if `fn` assigns a variable, or reads one that is not listed.
+    """
+
+    def pure(values, *arguments):
+        with loops.ReadOnly(variables, values):
+            # Weak types would compile once more where a result comes back as an argument.
+            return jax.tree.map(lambda leaf: _strong(lax.stop_gradient(jnp.asarray(leaf))), fn(*arguments))
+
+    # As an argument a weight stays where it is; a constant would be copied into the code, and go stale.
+    jitted = jax.jit(pure)
+    return lambda *arguments: jitted([variable.value for variable in variables], *arguments)
+
+
 # The patches of one chunk of the batch, in bytes for each thread: about what stays in a core's cache. Larger
 # chunks spill, and above 32 MB the C library maps and faults in fresh pages at every call; smaller ones cost
 # more steps of the loop.

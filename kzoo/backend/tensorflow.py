@@ -35,6 +35,35 @@ def value_and_grad(fn, variables):
     return tf.stop_gradient(loss), [tf.stop_gradient(tf.convert_to_tensor(gradient)) for gradient in gradients]
 
 
+def compiled(fn, variables):
+    """`fn` compiled where the backend compiles: for answers, not for learning.
+
+    JAX and TensorFlow trace `fn` once for each set of shapes and dtypes and compile it whole; torch runs it as it
+    stands, in its inference mode. The variables are read anew at each call, so that what is loaded or learned
+    meanwhile counts; none is a constant of the compiled code. No gradient goes through the results.
+
+    Args:
+        fn: a function of nests of tensors to a nest of tensors. It may read Keras variables and assigns none; the
+            layers that it calls are built.
+        variables: a list of all the Keras variables that it reads.
+
+    Returns:
+        A function of the same arguments, each a nest of tensors or NumPy arrays, to the same results.
+
+    Raises:
+        ValueError: when called, if `fn` assigns a variable, or reads one that is not listed.
+    """
+
+    def traced(*arguments):
+        with loops.ReadOnly(variables):
+            return keras.tree.map_structure(tf.stop_gradient, fn(*arguments))
+
+    # Not autograph, which would rewrite Keras; a graph reads its variables when it runs.
+    function = tf.function(traced, autograph=False, jit_compile=True)
+    # What is no tensor would be a constant, and a new one a new trace.
+    return lambda *arguments: function(*keras.tree.map_structure(tf.convert_to_tensor, arguments))
+
+
 def conv2d(x, kernel, strides=1, padding="valid", data_format=None, dilation=1, groups=1):
     """2D convolution (cross-correlation, as in Keras): the same numbers as `keras.ops.conv`, up to rounding.
 

@@ -43,6 +43,32 @@ def value_and_grad(fn, variables):
     return loss.detach(), list(gradients)
 
 
+def compiled(fn, variables):
+    """`fn` compiled where the backend compiles: for answers, not for learning.
+
+    JAX and TensorFlow trace `fn` once for each set of shapes and dtypes and compile it whole; torch runs it as it
+    stands, in its inference mode. The variables are read anew at each call, so that what is loaded or learned
+    meanwhile counts; none is a constant of the compiled code. No gradient goes through the results.
+
+    Args:
+        fn: a function of nests of tensors to a nest of tensors. It may read Keras variables and assigns none; the
+            layers that it calls are built.
+        variables: a list of all the Keras variables that it reads.
+
+    Returns:
+        A function of the same arguments, each a nest of tensors or NumPy arrays, to the same results.
+
+    Raises:
+        ValueError: when called, if `fn` assigns a variable, or reads one that is not listed.
+    """
+
+    def call(*arguments):
+        with torch.inference_mode(), loops.ReadOnly(variables):
+            return fn(*keras.tree.map_structure(keras.ops.convert_to_tensor, arguments))
+
+    return call
+
+
 def conv2d(x, kernel, strides=1, padding="valid", data_format=None, dilation=1, groups=1):
     """2D convolution (cross-correlation, as in Keras): the same numbers as `keras.ops.conv`, up to rounding.
 
