@@ -11,21 +11,43 @@ No function shows a window, touches pyplot's state or writes a file, but for `sa
 from kzoo.plots.classification import confusion_matrix, predictions
 from kzoo.plots.curves import learning_curves
 from kzoo.plots.features import feature_maps, kernels
-from kzoo.plots.sequences import accuracy_by_step, forecast, gradient_reach, phase, states_over_time
+from kzoo.plots.language import (
+    attention_grid,
+    delta_over_text,
+    extrapolation,
+    implied_attention,
+    logit_lens,
+    loss_by_context,
+    state_over_text,
+)
+from kzoo.plots.sequences import (
+    accuracy_by_step,
+    forecast,
+    gradient_reach,
+    phase,
+    states_over_time,
+)
 from kzoo.plots.style import save_png
 from kzoo.plots.surface import decision_surface
 
 __all__ = [
     "accuracy_by_step",
+    "attention_grid",
     "confusion_matrix",
     "decision_surface",
+    "delta_over_text",
+    "extrapolation",
     "feature_maps",
     "forecast",
     "gradient_reach",
+    "implied_attention",
     "kernels",
     "learning_curves",
+    "logit_lens",
+    "loss_by_context",
     "phase",
     "predictions",
     "save_png",
+    "state_over_text",
     "states_over_time",
 ]
