@@ -151,6 +151,23 @@ class _Recurrent(keras.layers.Layer):
                 output = ops.where(ops.expand_dims(shown, -1), output, ops.zeros_like(output))
         return (output, *state) if self.return_state else output
 
+    def advance(self, x, state):
+        """One step of time alone, for a sequence that comes in bit by bit.
+
+        Args:
+            x: (b, d).
+            state: a sequence of (b, u), one for each of `states`.
+
+        Returns:
+            The output (b, u), and the tuple of the states to go on with.
+        """
+        kernel, recurrent_kernel, bias = (
+            ops.cast(weight, self.compute_dtype) for weight in (self.kernel, self.recurrent_kernel, self._input_bias())
+        )
+        projected = ops.matmul(ops.cast(x, self.compute_dtype), kernel) + bias
+        done = self.step(projected, *state, recurrent_kernel)
+        return done.h, tuple(ops.cast(getattr(done, name), self.compute_dtype) for name in self.states)
+
     def trace(self, sequences, initial_state=None, mask=None) -> dict:
         """Every gate and state over time, for plots: name -> (b, t, u), named as in `kzoo.ops.recurrent`.
 
@@ -371,7 +388,7 @@ class GRU(_Recurrent):
         return self.bias[0]
 
     def step(self, projected, h, recurrent_kernel):
-        return recurrent.gru_step(projected, h, recurrent_kernel, self.bias[1])
+        return recurrent.gru_step(projected, h, recurrent_kernel, ops.cast(self.bias[1], h.dtype))
 
     def get_config(self):
         return {**super().get_config(), "update_bias": self.update_bias, "max_time": self.max_time}

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from kzoo import backend
 from kzoo.layers.dropout import Dropout
 from kzoo.layers.initializers import GlorotUniform, RandomNormal
 from kzoo.models.base import count, fraction, sizes
@@ -126,6 +127,45 @@ class Recurrent(SequenceModel):
         self.portable_dropout = portable_dropout
         # Names, since Keras would save layers and models that are attributes as parts of this one.
         self._recurrent = [layer.name for layer in self.layers if layer.name.startswith("layer_")]
+
+    def initial_state(self, batch_size: int, max_length: int | None = None):
+        """The states of all layers before anything was read: a list of tuples of zeros (b, u).
+
+        Args:
+            batch_size: b.
+            max_length: Not asked for, since a state takes the same room after any number of tokens.
+
+        Raises:
+            ValueError: if the model does not go from tokens to tokens.
+        """
+        if self.task != "tokens" or self.vocabulary is None:
+            raise ValueError(
+                f"Only a model from tokens to tokens reads a text in pieces; this one has task={self.task!r} and "
+                f'vocabulary={self.vocabulary!r}. Make one with task="tokens" and a vocabulary.'
+            )
+        layers = [self.get_layer(name) for name in self._recurrent]
+        return [
+            tuple(ops.zeros((batch_size, layer.units), layer.compute_dtype) for _ in layer.states) for layer in layers
+        ]
+
+    def stream(self, tokens, state):
+        """Reads a piece of a text, tokens (b, t): logits (b, t, v) and the state to go on with."""
+        vectors = ops.swapaxes(self.get_layer("embedding")(tokens), 0, 1)  # (t, b, d)
+        state, outputs = backend.scan(lambda state, x: self._advance(x, state)[::-1], state, vectors)
+        return self.get_layer("logits")(ops.swapaxes(outputs, 0, 1)), state
+
+    def step(self, token, state):
+        """Reads one token (b,): logits (b, v) and the state to go on with."""
+        output, state = self._advance(self.get_layer("embedding")(token), state)
+        return self.get_layer("logits")(output), state
+
+    def _advance(self, x, state):
+        """The last layer's output (b, u) for one step of the first one's input (b, d), and the states of all."""
+        after = []
+        for name, own in zip(self._recurrent, state, strict=True):
+            x, own = self.get_layer(name).advance(x, own)
+            after.append(own)
+        return x, after
 
     def trace(self, x) -> dict[str, dict[str, np.ndarray]]:
         """Every gate and every state of every layer while it reads `x` (b, t, d) or (b, t).
