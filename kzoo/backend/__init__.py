@@ -19,11 +19,14 @@ from kzoo.files import keras_home
 NAMES = ("jax", "torch", "tensorflow")
 FUNCTIONS = (
     "value_and_grad",
+    "input_grad",
+    "run_step",
     "compiled",
     "conv2d",
     "max_pool2d",
     "random_bits",
     "scan",
+    "selective_scan",
     "projection",
     "recurrence",
     "devices",

@@ -10,6 +10,7 @@ from jax import lax
 from jax.extend.random import threefry_2x32
 
 from kzoo.backend import loops
+from kzoo.backend.jax_selective import selective_scan as selective_scan
 
 
 class _RecordingScope(keras.StatelessScope):
@@ -99,6 +100,55 @@ def compiled(fn, variables):
 # chunks spill, and above 32 MB the C library maps and faults in fresh pages at every call; smaller ones cost
 # more steps of the loop.
 _CHUNK_BYTES_PER_THREAD = 2**19
+
+
+def input_grad(fn, x):
+    """The gradient of `fn` with respect to its argument, sample by sample, which can be differentiated again.
+
+    For a penalty on gradients, such as WGAN-GP's: the penalty is a part of a loss that `value_and_grad` differentiates.
+    Every side effect of `fn` on Keras variables stands, as in `value_and_grad`.
+
+    Args:
+        fn: a function of a tensor (b, ...) to a tensor whose first axis is b; each output depends on its own sample.
+        x: (b, ...).
+
+    Returns:
+        d sum(fn(x)) / dx, of the shape of `x`: for each sample the gradient of the sum of its own outputs.
+    """
+    written = {}
+
+    def pure(x):
+        with _RecordingScope([]) as scope:
+            total = jnp.sum(fn(x))
+        written.update(scope.written)
+        return total, {key: scope.state_mapping[key] for key in scope.written}
+
+    gradient, updates = jax.grad(pure, has_aux=True)(x)
+    for key, value in updates.items():
+        written[key].assign(value)
+    return gradient
+
+
+def run_step(step, args, groups):
+    """Runs the body of a training or test step as Keras calls it on this backend, and returns what Keras expects.
+
+    Keras hands a step only the data on torch and TensorFlow; on JAX it hands over the values of all variables too, and
+    wants the new ones back. Here the body is the same everywhere: a function of the data that reads and assigns Keras
+    variables.
+
+    Args:
+        step: a function (data) -> logs.
+        args: what Keras called `train_step` or `test_step` with.
+        groups: lists of Keras variables, in the order in which JAX's trainer of Keras hands their values over.
+
+    Returns:
+        The logs; on JAX the logs and the new values, grouped as they came.
+    """
+    state, data = args
+    pairs = [pair for group, values in zip(groups, state, strict=True) for pair in zip(group, values, strict=True)]
+    with keras.StatelessScope(pairs) as scope:
+        logs = step(data)
+    return logs, tuple([scope.get_current_value(variable) for variable in group] for group in groups)
 
 
 def conv2d(x, kernel, strides=1, padding="valid", data_format=None, dilation=1, groups=1):

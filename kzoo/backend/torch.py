@@ -6,6 +6,7 @@ import torch
 import torch.utils.checkpoint
 
 from kzoo.backend import loops
+from kzoo.backend.torch_selective import selective_scan as selective_scan
 
 
 def value_and_grad(fn, variables):
@@ -67,6 +68,45 @@ def compiled(fn, variables):
             return fn(*keras.tree.map_structure(keras.ops.convert_to_tensor, arguments))
 
     return call
+
+
+def input_grad(fn, x):
+    """The gradient of `fn` with respect to its argument, sample by sample, which can be differentiated again.
+
+    For a penalty on gradients, such as WGAN-GP's: the penalty is a part of a loss that `value_and_grad` differentiates.
+    Every side effect of `fn` on Keras variables stands, as in `value_and_grad`.
+
+    Args:
+        fn: a function of a tensor (b, ...) to a tensor whose first axis is b; each output depends on its own sample.
+        x: (b, ...).
+
+    Returns:
+        d sum(fn(x)) / dx, of the shape of `x`: for each sample the gradient of the sum of its own outputs.
+    """
+    # Keras evaluates under no_grad.
+    with torch.enable_grad():
+        given = x if x.requires_grad else x.detach().requires_grad_(True)
+        return torch.autograd.grad(fn(given).sum(), given, create_graph=True, materialize_grads=True)[0]
+
+
+def run_step(step, args, groups):
+    """Runs the body of a training or test step as Keras calls it on this backend, and returns what Keras expects.
+
+    Keras hands a step only the data on torch and TensorFlow; on JAX it hands over the values of all variables too, and
+    wants the new ones back. Here the body is the same everywhere: a function of the data that reads and assigns Keras
+    variables.
+
+    Args:
+        step: a function (data) -> logs.
+        args: what Keras called `train_step` or `test_step` with.
+        groups: lists of Keras variables, in the order in which JAX's trainer of Keras hands their values over.
+
+    Returns:
+        The logs; on JAX the logs and the new values, grouped as they came.
+    """
+    # Optimizers and averages assign to leaves of the graph; `value_and_grad` turns gradients on for itself.
+    with torch.no_grad():
+        return step(*args)
 
 
 def conv2d(x, kernel, strides=1, padding="valid", data_format=None, dilation=1, groups=1):
