@@ -273,7 +273,7 @@ def _check_ssd(x, delta, A, B, C, D, state, chunk):
     if len(x.shape) != 4 or len(B.shape) != 4:
         raise ValueError(
             f"ssd takes x of shape (b, t, h, p) and B of shape (b, t, g, n); received x {tuple(x.shape)} and "
-            f"B {tuple(B.shape)}.\nA width d is split into heads by reshaping it to (h, p), a single group is B[:, :, None]."
+            f"B {tuple(B.shape)}.\nReshape a width d to heads (h, p); a single group is B[:, :, None]."
         )
     sizes = dict(zip("bthp", x.shape, strict=True)) | dict(zip("gn", B.shape[2:], strict=True))
     if sizes["h"] % sizes["g"]:
