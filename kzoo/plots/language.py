@@ -189,18 +189,18 @@ def implied_attention(matrix, tokens=None, *, title: str):
     return figure
 
 
-def loss_by_context(losses: Mapping, *, title: str, x_name: str = "tokens read before", unit: str = "nats a token"):
+def loss_by_context(losses: Mapping, *, title: str, x_name: str = "tokens read", unit: str = "nats a token"):
     """What several models make of more context, as a Figure.
 
     Args:
-        losses: model's name -> (t,) losses, at 0, 1, 2, ... tokens read before; or a pair of such numbers of tokens
-            and the losses there, each (t,).
+        losses: model's name -> (t,) losses after 1, 2, 3, ... tokens; or a pair of such numbers of tokens and the
+            losses there, each (t,). A long context has a logarithmic axis.
         title: which models on what.
         x_name: what the horizontal axis counts.
         unit: of the losses.
 
     Raises:
-        ValueError: if there are no losses, or the pair differs in length.
+        ValueError: if there are no losses, a pair differs in length, or a number of tokens is below 1.
     """
     found = _curves(losses, "losses")
     figure = new_figure(8.0, 4.6, title)
@@ -208,9 +208,9 @@ def loss_by_context(losses: Mapping, *, title: str, x_name: str = "tokens read b
     _draw_curves(axes, found)
     places = np.concatenate([x for x, _ in found.values()])
     if places.max() >= 50:
-        # What the tenth token adds is seen beside what the hundredth adds; there is a place for 0, too.
-        axes.set_xscale("symlog", base=2, linthresh=1)
+        axes.set_xscale("log", base=2)  # the tenth token adds much, the hundredth little
         _plain_powers(axes, places.min(), places.max())
+        x_name += " (log axis)"
     label(axes, x=x_name, y=f"loss ({unit})")
     return figure
 
@@ -228,11 +228,10 @@ def extrapolation(accuracies: Mapping, *, title: str, trained: int | None = None
         ValueError: if there are no accuracies, they are no shares, or a length is below 1.
     """
     found = _curves(accuracies, "accuracies")
-    for name, (lengths, shares) in found.items():
-        if lengths.min() < 1 or shares.min() < 0 or shares.max() > 1:
+    for name, (_, shares) in found.items():
+        if not (shares.min() >= 0 and shares.max() <= 1):
             raise ValueError(
-                f"accuracies[{name!r}] must be lengths of at least 1 and shares from 0 to 1; received lengths from "
-                f"{lengths.min():g} and shares from {shares.min():g} to {shares.max():g}."
+                f"accuracies[{name!r}] must be shares from 0 to 1; received {shares.min():g} to {shares.max():g}."
             )
     figure = new_figure(8.0, 4.6, title)
     axes = figure.add_subplot()
@@ -387,12 +386,14 @@ def _curves(curves: Mapping, what: str) -> dict:
     for name, values in curves.items():
         pair = isinstance(values, tuple) and len(values) == 2
         y = np.asarray(values[1] if pair else values, float)
-        x = np.asarray(values[0], float) if pair else np.arange(len(y), dtype=float)
+        x = np.asarray(values[0], float) if pair else np.arange(1.0, len(y) + 1)
         if y.ndim != 1 or x.shape != y.shape or not y.size:
             raise ValueError(
                 f"{what}[{name!r}] must be numbers (t,), or a pair of places and numbers of one length; received the "
                 f"shapes {x.shape} and {y.shape}."
             )
+        if not x.min() >= 1:
+            raise ValueError(f"{what}[{name!r}] must stand at numbers of tokens of at least 1; received {x.min():g}.")
         found[name] = x, y
     if not found:
         raise ValueError(f"{what} must name at least one model; received none.")
@@ -407,7 +408,7 @@ def _draw_curves(axes, found) -> None:
             _LINES[k % len(_LINES)],
             color=color(k),
             marker=marker(k),
-            markevery=0.08 if len(y) > 12 else 1,  # a share of the way along the line
+            markevery=None if len(y) <= 24 else [0],
             markersize=5,
             linewidth=1.5,
             label=name,
@@ -417,8 +418,8 @@ def _draw_curves(axes, found) -> None:
 
 
 def _plain_powers(axes, first: float, last: float) -> None:
-    """At most a dozen ticks at powers of two from `first` to `last`, written as numbers; 0 where it is the first."""
+    """At most a dozen ticks at powers of two from `first` to `last`, written as numbers."""
     powers = [2**k for k in range(64) if first <= 2**k <= last]
-    ticks = ([0] if first == 0 else []) + powers[:: -(-len(powers) // 12) or 1]
+    ticks = powers[:: -(-len(powers) // 12) or 1]
     axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
     axes.minorticks_off()

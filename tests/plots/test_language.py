@@ -132,16 +132,16 @@ def test_an_implied_attention_has_its_zero_in_the_middle_of_the_colours():
 
 
 def test_losses_stand_over_the_tokens_that_were_read():
-    figure = drawn(plots.loss_by_context({"transformer": [3.0, 2.0, 1.0], "mamba": ([0, 2], [2.5, 1.5])}, title="t"))
+    figure = drawn(plots.loss_by_context({"transformer": [3.0, 2.0, 1.0], "mamba": ([1, 3], [2.5, 1.5])}, title="t"))
     found = lines(figure.axes[0])
-    np.testing.assert_array_equal(found["transformer"].get_xydata(), [[0, 3], [1, 2], [2, 1]])
-    np.testing.assert_array_equal(found["mamba"].get_xydata(), [[0, 2.5], [2, 1.5]])
+    np.testing.assert_array_equal(found["transformer"].get_xydata(), [[1, 3], [2, 2], [3, 1]])
+    np.testing.assert_array_equal(found["mamba"].get_xydata(), [[1, 2.5], [3, 1.5]])
     assert figure.axes[0].get_xscale() == "linear"
 
 
-def test_a_long_context_is_told_in_powers_of_two_from_nothing_on():
+def test_a_long_context_is_told_in_powers_of_two():
     axes = drawn(plots.loss_by_context({"mamba": np.ones(200)}, title="t")).axes[0]
-    assert words(axes.get_xticklabels()) == ["0", "1", "2", "4", "8", "16", "32", "64", "128"]
+    assert words(axes.get_xticklabels()) == ["1", "2", "4", "8", "16", "32", "64", "128"]
 
 
 def test_accuracy_is_drawn_in_percent_against_the_length_and_the_training_is_marked():
@@ -156,7 +156,7 @@ def test_accuracy_is_drawn_in_percent_against_the_length_and_the_training_is_mar
     assert axes.get_xscale() == "log"
 
 
-@pytest.mark.parametrize("curve", [([64], [50.0]), ([0], [0.5]), ([64], [-0.1])])
+@pytest.mark.parametrize("curve", [([64], [50.0]), ([64], [-0.1]), ([64], [np.nan])])
 def test_accuracies_that_are_no_shares_are_refused(curve):
     with pytest.raises(ValueError, match="shares from 0 to 1"):
         plots.extrapolation({"mamba": curve}, title="t")
@@ -168,6 +168,8 @@ def test_curves_of_nothing_or_of_two_lengths_are_refused(draw):
         draw({}, title="t")
     with pytest.raises(ValueError, match="of one length"):
         draw({"mamba": ([1, 2], [0.5])}, title="t")
+    with pytest.raises(ValueError, match="at least 1"):
+        draw({"mamba": ([0, 2], [0.5, 0.5])}, title="t")
 
 
 def test_the_logit_lens_writes_each_layers_guess_and_frames_the_right_ones():
