@@ -1,4 +1,4 @@
-"""The command `kzoo`: list | info | train | evaluate | publish | demo | doctor.
+"""The command `kzoo`: list | info | train | evaluate | publish | convert | demo | doctor.
 
 A mistake that the user can mend is printed as one message without a traceback, with exit code 2. Keras loads only
 for the commands that need a model.
@@ -7,6 +7,7 @@ for the commands that need a model.
 import argparse
 import json
 import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -20,6 +21,7 @@ _COMMANDS = {
     "train": "train a model into a run folder",
     "evaluate": "measure a run, a preset or a .keras file on a test set",
     "publish": "turn a finished run into a preset folder",
+    "convert": "a model of Hugging Face's transformers to a preset, and back",
     "demo": "live demos in the browser: list them, run one, write one as a Hugging Face Space",
     "doctor": "versions, backends, devices, caches, and what is missing",
 }
@@ -132,8 +134,60 @@ def _publish(argv) -> int:
     metrics = publish(given.run, given.folder, overwrite=given.force)
     figure = next(key for key in metrics if key.startswith("test_"))
     print(f"Wrote {given.folder}: {' '.join(in_words(figure, metrics[figure]))} in half precision.")
-    print(f"Load it with:  kzoo.from_preset({json.dumps(given.folder, ensure_ascii=False)})")
+    print(f"Load it with:  kzoo.from_preset({_quoted(given.folder)})")
     return 0
+
+
+def _convert(argv) -> int:
+    parser = argparse.ArgumentParser(
+        prog="kzoo convert",
+        description="A GPT-2, Mamba or Mamba-2 of Hugging Face's transformers becomes a preset; a transformer or mamba "
+        "of kzoo becomes a folder for transformers. The source decides which way.",
+    )
+    parser.add_argument(
+        "source", help="a folder with config.json and model.safetensors, or hf://owner/name; or a preset, run or .keras"
+    )
+    parser.add_argument("--to", required=True, metavar="FOLDER", help="the folder to write")
+    parser.add_argument("--half", action="store_true", help="store a preset's weights as float16, which rounds them")
+    parser.add_argument("--force", action="store_true", help="replace what an earlier conversion wrote into the folder")
+    parser.add_argument(
+        "--ignore",
+        action="append",
+        default=[],
+        metavar="KEY",
+        help="pass over a setting of config.json that kzoo does not know; may be given several times",
+    )
+    given = parser.parse_args(argv)
+    _refuse_folder_of_runs(given.source)
+
+    from kzoo.convert import hub, huggingface
+    from kzoo.models.preset import load_model
+
+    if not given.source.startswith(hub.SCHEME) and not huggingface.is_huggingface(given.source):
+        if given.half or given.ignore:
+            flag = "--half" if given.half else "--ignore"
+            raise KzooError(f"{flag} is for a model of transformers that becomes a preset; {given.source} is none.")
+        huggingface.to_huggingface(load_model(given.source), given.to, overwrite=given.force)
+        print(f"Wrote {given.to} for transformers, in float32.")
+        print(f"Load it with:  transformers.AutoModelForCausalLM.from_pretrained({_quoted(given.to)})")
+        return 0
+    folder = hub.download(given.source) if given.source.startswith(hub.SCHEME) else given.source
+    huggingface.to_preset(
+        folder,
+        given.to,
+        source=given.source,
+        command=shlex.join(["kzoo", "convert", *argv]),
+        half=given.half,
+        overwrite=given.force,
+        ignore=given.ignore,
+    )
+    print(f"Wrote {given.to} in {'half precision' if given.half else 'float32'}.")
+    print(f"Load it with:  kzoo.from_preset({_quoted(given.to)})")
+    return 0
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _doctor(argv) -> int:

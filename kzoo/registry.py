@@ -129,6 +129,9 @@ _NEAREST = {
 
 _PRESETS = Path(__file__).parent / "presets"
 
+# Whence a model comes whose name begins so, instead of a preset's: "module:function", which takes the whole name.
+_SOURCES = {"hf://": "kzoo.convert.hub:load"}
+
 
 def list_models(pattern: str = "*", *, family: str | None = None) -> list[str]:
     """Names of the models that match a shell pattern, such as `"c*"`.
@@ -225,6 +228,15 @@ def recipe_for(model: str, data: str | None = None):
         return recipes[data].override()
     nearest = next((near for near in _NEAREST.get(data, ()) if near in recipes), info.recipes[0])
     return recipes[nearest].override(data={"name": data})
+
+
+def source(name):
+    """The function that gets a model whose name begins with a scheme, such as "hf://"; None for all other names."""
+    target = next((target for scheme, target in _SOURCES.items() if str(name).startswith(scheme)), None)
+    if target is None:
+        return None
+    module, _, attribute = target.partition(":")
+    return getattr(importlib.import_module(module), attribute)
 
 
 def list_presets(pattern: str = "*", *, model: str | None = None) -> list[str]:

@@ -4,6 +4,7 @@ config.json         {"model": "cnn", "arguments": {...}}: a name of the registry
 model.weights.h5    Keras's own layout, in half precision and compressed
 recipe.json         the recipe that trained it
 metrics.json        its figures, with the seed, the command, the wall time and the kind of machine
+tokenizer.json      of a text's model that reads other tokens than characters, in the format of the library tokenizers
 README.md           the model card
 """
 
@@ -18,9 +19,10 @@ import numpy as np
 
 from kzoo import registry
 from kzoo.errors import KzooError, UnknownName
-from kzoo.files import replacing, replacing_folder, runs_in, write_json
+from kzoo.files import copy, replacing, replacing_folder, runs_in, write_json
 
-FILES = {"config.json", "model.weights.h5", "recipe.json", "metrics.json", "probe.json", "README.md"}
+TOKENIZER = "tokenizer.json"
+FILES = {"config.json", "model.weights.h5", "recipe.json", "metrics.json", "probe.json", TOKENIZER, "README.md"}
 
 
 def check_free(folder: Path, overwrite: bool, remedy: str) -> None:
@@ -56,27 +58,39 @@ def save(model, path, *, half: bool = True, overwrite: bool = False) -> None:
             not in the registry.
     """
     folder = Path(path)
-    _registered(model)
+    registered(model)
     check_free(folder, overwrite, "To replace it, pass overwrite=True; or name another folder.")
     with replacing_folder(folder) as temporary:
         write(model, temporary, half=half)
 
 
 def write(model, folder: Path, *, half: bool = True) -> None:
-    """Writes config.json and the weights of a registered model into an existing folder."""
+    """Writes config.json, the weights and the tokenizer, if any, of a registered model into an existing folder."""
     with replacing(folder / "model.weights.h5") as temporary:
         temporary.unlink()
-        # A copy was never compiled: the optimizer's moments would treble the file and mean nothing here.
-        copy = type(model).from_config(model.get_config())
-        copy.set_weights(model.get_weights())
-        copy.save_weights(temporary)
+        _uncompiled(model).save_weights(temporary)
         if half:
             _halve(temporary)
-    write_json(folder / "config.json", {"model": _registered(model), "arguments": model.get_config()})
+    if getattr(model, "tokenizer_file", None) is not None:
+        copy(model.tokenizer_file, folder / TOKENIZER)
+    write_json(folder / "config.json", {"model": registered(model), "arguments": model.get_config()})
 
 
-def _registered(model) -> str:
-    """The model's name in the registry."""
+def _uncompiled(model):
+    """A model that has no optimizer, whose moments would treble the file and mean nothing in a preset."""
+    if getattr(model, "optimizer", None) is None:
+        return model
+    twin = type(model).from_config(model.get_config())
+    twin.set_weights(model.get_weights())
+    return twin
+
+
+def registered(model) -> str:
+    """The model's name in the registry.
+
+    Raises:
+        KzooError: if its class is not there.
+    """
     for name in registry.list_models():
         if registry.model_info(name).load() is type(model):
             return name
@@ -91,7 +105,7 @@ def _halve(path: Path) -> None:
         with h5py.File(whole, "r") as old, h5py.File(path, "w") as new:
             new.attrs.update(old.attrs)
 
-            def copy(name, item):
+            def halved(name, item):
                 if isinstance(item, h5py.Group):
                     new.require_group(name).attrs.update(item.attrs)
                     return
@@ -103,21 +117,23 @@ def _halve(path: Path) -> None:
                 options = {"compression": "gzip", "shuffle": True} if value.size > 64 else {}
                 new.create_dataset(name, data=value, **options).attrs.update(item.attrs)
 
-            old.visititems(copy)
+            old.visititems(halved)
     finally:
         whole.unlink(missing_ok=True)
 
 
 def from_preset(name):
-    """A trained model: the name of a shipped preset, or the path of a preset folder.
+    """A trained model: the name of a shipped preset, the path of a preset folder, or a model of the Hugging Face hub.
 
     Args:
-        name: One of `kzoo.list_presets()`, which wins over a folder of the same name; else a path.
+        name: One of `kzoo.list_presets()`, which wins over a folder of the same name; else a path, or "hf://owner/name".
 
     Raises:
         UnknownName: if there is no such preset.
-        KzooError: if the folder's files are missing or damaged.
+        KzooError: if the folder's files are missing or damaged, or the model cannot be had from the hub.
     """
+    if (load := registry.source(name)) is not None:
+        return load(name)
     folder = Path(name)
     if str(name) in registry.list_presets() or (len(folder.parts) == 1 and not folder.exists()):
         folder = registry.preset_folder(str(name))
@@ -130,11 +146,18 @@ def from_preset(name):
         raise UnknownName(f"No preset in {folder}: it holds no config.json. {presets}")
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        if "model_type" in config and "model" not in config:
+            command = f"kzoo convert {shlex.quote(str(folder))} --to PRESET_FOLDER"
+            raise KzooError(
+                f"{folder} holds a model of Hugging Face's and no preset. To make one of it, type:  {command}"
+            )
         cls = registry.model_info(config["model"]).load()
         model = cls.from_config(config["arguments"])
         model.load_weights(folder / "model.weights.h5")
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise KzooError(f"The preset in {folder} is damaged or of another version: {error}") from error
+    if (folder / TOKENIZER).is_file():
+        model.tokenizer_file = (folder / TOKENIZER).resolve()
     return model
 
 
@@ -145,13 +168,15 @@ def _runs() -> str:
 
 
 def load_model(path):
-    """A model from a run folder (its best weights), a `.keras` file, a preset folder, or a preset's name.
+    """A model from a run folder (its best weights), a `.keras` file, a preset, or whatever else `from_preset` takes.
 
     `.keras` files are read in Keras's safe mode: no code in them is run.
 
     Raises:
         KzooError: if there is nothing to load at that path.
     """
+    if registry.source(path) is not None:
+        return from_preset(path)
     found = Path(path)
     if found.is_dir() and (found / "best.keras").is_file():
         found = found / "best.keras"

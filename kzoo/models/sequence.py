@@ -99,7 +99,13 @@ class SequenceModel(ZooModel):
         task: One of `TASKS`.
         vocabulary: None, how many tokens there are, or the characters themselves: see `vocabulary_size`.
         statistics: [mean, deviation] per channel, or None.
+
+    Attributes:
+        tokenizer_file: The path of a tokenizer.json that says which text each token is, or None: a preset's, where
+            the vocabulary is no characters. It goes along into another preset, not into a .keras file.
     """
+
+    tokenizer_file = None
 
     def __init__(self, inputs, vectors, outputs, *, num_outputs, task, vocabulary, statistics, **kwargs):
         super().__init__(inputs, outputs, **kwargs)
