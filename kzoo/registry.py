@@ -27,7 +27,7 @@ class ModelInfo:
         target: "module:Class".
         summary: One line for tables.
         recipes: Data sets that the model has a recipe for; the first is the default of `kzoo train`.
-        kinds: The kinds of data that it takes: "image", "points", "sequence", "movements".
+        kinds: The kinds of data that it takes: "image", "points", "sequence", "text", "movements".
         tasks: What it can be asked to do: "classification", "tokens", "regression".
         demo: The demo that shows it, by its name.
     """
@@ -81,7 +81,7 @@ _MODELS = {
             "kzoo.models.rnn:RNN",
             "Elman's simple recurrent network, whose gradient vanishes with the distance",
             ("digits_rows", "mnist_rows", "adding", "copying", "mackey_glass", "sunspots"),
-            kinds=("sequence",),
+            kinds=("sequence", "text"),
             tasks=("classification", "tokens", "regression"),
             demo="rnn",
         ),
@@ -91,7 +91,7 @@ _MODELS = {
             "kzoo.models.lstm:LSTM",
             "Long short-term memory: a cell whose gates decide what enters, stays and leaves",
             ("digits_rows", "mnist_rows", "adding", "copying", "mackey_glass", "sunspots"),
-            kinds=("sequence",),
+            kinds=("sequence", "text"),
             tasks=("classification", "tokens", "regression"),
             demo="rnn",
         ),
@@ -101,7 +101,7 @@ _MODELS = {
             "kzoo.models.gru:GRU",
             "Gated recurrent unit: the state is a gated mean of old and new",
             ("digits_rows", "mnist_rows", "adding", "copying", "mackey_glass", "sunspots"),
-            kinds=("sequence",),
+            kinds=("sequence", "text"),
             tasks=("classification", "tokens", "regression"),
             demo="rnn",
         ),
@@ -125,6 +125,10 @@ _NEAREST = {
     "moons": ("xor",),
     "mnist_pixels": ("mnist_rows",),
     "mnist_permuted": ("mnist_rows",),
+    "pydoc": ("shakespeare", "copying"),
+    "shakespeare": ("pydoc", "copying"),
+    "selective_copying": ("induction_heads", "copying"),
+    "induction_heads": ("selective_copying", "copying"),
 }
 
 _PRESETS = Path(__file__).parent / "presets"

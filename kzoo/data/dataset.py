@@ -1,5 +1,6 @@
 """The three parts of a data set, how they are split, and their statistics."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -12,15 +13,20 @@ class Dataset:
 
     Attributes:
         name: its name in `load_data`.
-        kind: "image", "points", "sequence" or "movements".
+        kind: "image", "points", "sequence", "text" or "movements".
         x_train, x_val, x_test: float32 inputs. Images: (n, h, w, c) with values in [0, 1]. Points: (n, 2).
-            Sequences: (n, t, d), or int32 (n, t) where they are tokens. Movements: a dictionary of "teacher", float32
-            (n, t, d), and "index", int32 (n, 1), which of them it is; what is tested is what was learned.
+            Sequences: (n, t, d), or int32 (n, t) where they are tokens, as a text's are. Movements: a dictionary of
+            "teacher", float32 (n, t, d), and "index", int32 (n, 1), which of them it is; what is tested is what was
+            learned.
         y_train, y_val, y_test: what is wanted. For "classification" int32 class labels from 0, (n,); for "regression"
-            float32 numbers, (n, d), or (n, t, d) at each step; for "tokens" int32 tokens at each step, (n, t).
-        class_names: the name of each class, in the order of the labels, or of each token of the vocabulary; empty for
-            a regression.
+            float32 numbers, (n, d), or (n, t, d) at each step; for "tokens" int32 tokens at each step, (n, t),
+            or -1 where none is asked for.
+        class_names: the name of each class, in the order of the labels, or of each token of the vocabulary, which for a
+            text are its characters; empty for a regression.
         task: "classification", "regression" or "tokens".
+        renew: where an epoch has samples of its own, a function from the epoch, 0 and up, to its `x_train` and
+            `y_train`, always as many: those above are of epoch 0. A pure function, so that a run can be resumed. None
+            where every epoch has the same samples.
     """
 
     name: str
@@ -33,6 +39,7 @@ class Dataset:
     y_test: np.ndarray
     class_names: tuple
     task: str = "classification"
+    renew: Callable | None = None
 
     @property
     def input_shape(self):
@@ -70,6 +77,8 @@ class RawData(NamedTuple):
         in_time: whether the samples are overlapping windows of one series, in the order of time, so that they may only
             be split in time.
         by_heart: whether there is nothing to hold out: what is learned is what shall be said again.
+        fresh: where each epoch is drawn anew, a function from the training part that the split has left, (x, y), to a
+            function from an rng to the x and y of an epoch; else None.
     """
 
     x_train: np.ndarray
@@ -80,6 +89,7 @@ class RawData(NamedTuple):
     class_names: tuple
     in_time: bool = False
     by_heart: bool = False
+    fresh: Callable | None = None
 
 
 def standard_stats(x):

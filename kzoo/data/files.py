@@ -19,11 +19,17 @@ TIMEOUT = 10
 
 
 class RemoteFile(NamedTuple):
-    """A file that can be downloaded: `path` is relative to a folder of data sets."""
+    """A file that can be downloaded.
+
+    Attributes:
+        path: relative to a folder of data sets.
+        instead: the data set of the same kind that needs no network.
+    """
 
     path: str
     url: str
     sha256: str
+    instead: str = "digits"
 
 
 def obtain(file):
@@ -94,7 +100,7 @@ def _unavailable(file, reason):
         f"  URL:      {file.url}\n"
         f"  checksum: sha256 {file.sha256}\n"
         f"Put the file by hand at {_cache() / file.path}, or at {file.path} in a folder that the environment "
-        "variable KZOO_DATA_DIR names. Or use the data set that needs no network: --data digits."
+        f"variable KZOO_DATA_DIR names. Or use the data set that needs no network: --data {file.instead}."
     )
 
 

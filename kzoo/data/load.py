@@ -1,10 +1,11 @@
 """The table of the data sets, and `load_data`, which turns a name into a `Dataset`."""
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
-from kzoo.data import images, points, primitives, sequences
+from kzoo.data import images, points, primitives, sequences, text
 from kzoo.data.checks import check_integer, check_number
 from kzoo.data.dataset import Dataset, RawData, complement, stratified_indices
 from kzoo.data.seeds import check_key, generator
@@ -14,6 +15,8 @@ from kzoo.errors import UnknownName, did_you_mean
 MOVEMENT_REPEATS = 50
 # The most samples of `smoke=True`: in the training and validation part together, and in the test part.
 SMOKE_TRAIN, SMOKE_TEST = 256, 128
+# Characters that a window of text holds, as in nanoGPT's run for a CPU.
+TEXT_WINDOW = 64
 # Test samples of a computed set of sequences: an error below 0.001 is then known to some percent.
 SEQUENCE_TEST = 1000
 
@@ -22,7 +25,7 @@ class DatasetInfo(NamedTuple):
     """What is to be known of a data set before it is loaded.
 
     Attributes:
-        kind: "image", "points", "sequence" or "movements".
+        kind: "image", "points", "sequence", "text" or "movements".
         description: one line.
         size: samples and shape, and the size of the download if there is one.
         license: the terms of the data themselves.
@@ -141,6 +144,25 @@ _TABLE = {
         arguments=("samples", "delay"),
         task="tokens",
     ),
+    "selective_copying": DatasetInfo(
+        "sequence",
+        "Letters scattered among blanks, to recite without them (Gu and Dao 2023, arXiv:2312.00752); drawn anew each "
+        "epoch",
+        "10,000 + 1,000 of 272 tokens, or as asked",
+        _COMPUTED,
+        needs_network=False,
+        arguments=("samples", "length", "tokens"),
+        task="tokens",
+    ),
+    "induction_heads": DatasetInfo(
+        "sequence",
+        "What came after the mark, when it came before? (Gu and Dao 2023, arXiv:2312.00752); drawn anew each epoch",
+        "10,000 + 1,000 of 256 tokens, or as asked",
+        _COMPUTED,
+        needs_network=False,
+        arguments=("samples", "length"),
+        task="tokens",
+    ),
     "mackey_glass": DatasetInfo(
         "sequence",
         "Windows of a chaotic series, to foretell it (Mackey and Glass 1977)",
@@ -158,6 +180,24 @@ _TABLE = {
         needs_network=False,
         arguments=("window",),
         task="regression",
+    ),
+    "shakespeare": DatasetInfo(
+        "text",
+        "Shakespeare's plays, a character a token, to foretell the next (Karpathy 2015, char-rnn)",
+        "1,003,854 + 111,540 characters in windows of 64, or as asked, 1.1 MB",
+        "public domain",
+        needs_network=True,
+        arguments=("window", "samples"),
+        task="tokens",
+    ),
+    "pydoc": DatasetInfo(
+        "text",
+        "Python's own help, a character a token, to foretell the next; differs between versions of Python",
+        "335,504 + 37,279 characters in Python 3.11, in windows of 64, or as asked",
+        "PSF-2.0",
+        needs_network=False,
+        arguments=("window", "samples"),
+        task="tokens",
     ),
     "lissajous": DatasetInfo(
         "movements",
@@ -192,26 +232,32 @@ def load_data(name="digits", *, validation_fraction=0.1, seed=0, smoke=False, **
         name: one of `list_datasets()`.
         validation_fraction: the share of the training part that becomes the validation part, from 0 to
             below 1, with its classes in the same proportions where there are classes. Both parts keep the order of
-            the source. Windows of a series are split in time: the last ones become the validation part, and no value
-            that it asks for, or the test part after it, occurs in an earlier part. Movements are learned by heart:
-            the validation and the test part are the training part, whatever the share.
+            the source. Windows of a series or a text are split in time: the last ones become the validation part, and
+            nothing that it asks for, or the test part after it, occurs in an earlier part. Movements are learned by
+            heart: the validation and the test part are the training part, whatever the share.
         seed: chooses the validation part and what is drawn at random: points, sequences, the beginning of a computed
             series. An integer from 0 to 2**32 - 1. The same seed gives the same split and order whatever the
             backend and the machine, and the same points but for the last digit of a machine's own sine and
             logarithm.
         smoke: at most 256 samples for training and validation together and 128 for the test, for
-            a run that only shows that things work. Of a set of images, always the same ones.
-        **arguments: for computed sets, and the window of "sunspots".
+            a run that only shows that things work. Of a set of images or a text, always the same ones.
+        **arguments: for computed sets and texts, and the window of "sunspots".
             samples: points for training and validation together, and again as many, from an independent
                 stream, for the test; default 1,000. Of "adding", "copying" (default 10,000) and "mackey_glass"
-                (2,000) 1,000 more are the test; those of "mackey_glass" follow in time.
+                (2,000) 1,000 more are the test; those of "mackey_glass" follow in time. Of "selective_copying" and
+                "induction_heads" as many as of "copying", but every epoch trains on others. Of a text the windows that
+                an epoch draws from anywhere in the training part, every epoch others; by default the text from its
+                beginning to its end, in windows that do not overlap, as the other parts always are.
             noise: standard deviation of the Gaussian added to each coordinate, in the units of the plane.
                 Default 0.05 (spirals), 0.1 (moons), 0.25 (xor).
             turns: how often a spiral's arm winds about the origin. Default 1.5.
             classes: the number of spiral arms. Default 2.
-            length: steps of a sequence of "adding". Default 200.
+            length: steps of a sequence of "adding", "selective_copying" (before the signs to recite) or
+                "induction_heads". Default 200, 256 and 256.
+            tokens: letters of "selective_copying". Default 16.
             delay: steps from the end of the letters of "copying" to the sign to recite them. Default 100.
-            window: steps that a forecast is made from. Default 50 ("mackey_glass") or 30 years ("sunspots").
+            window: steps that a forecast is made from. Default 50 ("mackey_glass"), 30 years ("sunspots") or 64
+                characters (texts): so many tokens are read, and the one after each of them is asked for.
             ahead: how long after the window of "mackey_glass" the wanted value is, in units of its time. Default 6.
             cycles, period, rest: how often each curve of a movement is walked, the steps of a cycle, and the steps of
                 rest before. Default 6, 24 and 8 ("lissajous"), 8, 20 and 8 ("compositions").
@@ -242,9 +288,8 @@ def load_data(name="digits", *, validation_fraction=0.1, seed=0, smoke=False, **
     seed = check_key("seed", seed)
 
     raw = _LOADERS[info.kind](name, seed, smoke, arguments)
-    y_train, y_test = (
-        y.astype(np.float32 if info.task == "regression" else np.int32) for y in (raw.y_train, raw.y_test)
-    )
+    wanted = np.float32 if info.task == "regression" else np.int32
+    y_train, y_test = (y.astype(wanted, copy=False) for y in (raw.y_train, raw.y_test))
     if raw.by_heart:
         parts = (raw.x_train, y_train, raw.x_test, y_test, raw.x_test, y_test)
         return Dataset(name, info.kind, *parts, raw.class_names, info.task)
@@ -262,18 +307,27 @@ def load_data(name="digits", *, validation_fraction=0.1, seed=0, smoke=False, **
     else:
         validation = np.sort(generator("validation", seed).permutation(n)[:count])
     training = complement(validation, n)
+    x_train, y_learned, renew = _scaled(raw.x_train[training], raw.scale), y_train[training], None
+    if raw.fresh is not None:
+        renew = partial(_renewed, raw.fresh(x_train, y_learned), seed)
+        x_train, y_learned = renew(0)
     return Dataset(
         name,
         info.kind,
-        _scaled(raw.x_train[training], raw.scale),
-        y_train[training],
+        x_train,
+        y_learned,
         _scaled(raw.x_train[validation], raw.scale),
         y_train[validation],
         _scaled(raw.x_test, raw.scale),
         y_test,
         raw.class_names,
         info.task,
+        renew,
     )
+
+
+def _renewed(make, seed, epoch):
+    return make(generator("fresh", seed, epoch))
 
 
 def _load_images(name, seed, smoke, arguments):
@@ -314,15 +368,44 @@ def _load_sequences(name, seed, smoke, arguments):
     if smoke and "samples" in _TABLE[name].arguments:
         arguments["samples"] = _fewer_samples(arguments)
     test = SMOKE_TEST if smoke else SEQUENCE_TEST
-    if name in ("adding", "copying"):
+    if name in _MEMORY:
         x_train, y_train = make(generator("sequences", seed, 0), **arguments)
         x_test, y_test = make(generator("sequences", seed, 1), **{**arguments, "samples": test})
-        return RawData(x_train, y_train, x_test, y_test, 1, sequences.COPYING_TOKENS if name == "copying" else ())
+        fresh = (lambda x, y: partial(make, **{**arguments, "samples": len(y)})) if name in _FRESH else None
+        return RawData(x_train, y_train, x_test, y_test, 1, _MEMORY[name], fresh=fresh)
     if name == "mackey_glass":
         return RawData(*make(generator("sequences", seed), test=test, **arguments), 1, (), in_time=True)
     if name == "sunspots":  # fewer than smoke allows
         return RawData(*make(**arguments), 1, (), in_time=True)
     return _fewer_images(make(), smoke)
+
+
+# Tests of memory, with the tokens that they are written in, and which of them every epoch sees others of.
+_MEMORY = {
+    "adding": (),
+    "copying": sequences.COPYING_TOKENS,
+    "selective_copying": sequences.SELECTIVE_TOKENS,
+    "induction_heads": sequences.INDUCTION_TOKENS,
+}
+_FRESH = ("selective_copying", "induction_heads")
+
+
+def _load_text(name, seed, smoke, arguments):
+    tokens, characters = getattr(text, name)()
+    train, test = text.split(tokens)
+    window = check_integer("window", arguments.get("window", TEXT_WINDOW), 1, len(test) - 1)
+    samples, fresh = arguments.get("samples"), None
+    if smoke:
+        train, test = train[: SMOKE_TRAIN * window + 1], test[: SMOKE_TEST * window + 1]
+    if samples is not None:
+        samples = _fewer_samples(arguments) if smoke else check_integer("samples", samples, 1)
+
+        def fresh(x, y):
+            # The windows of the training part side by side are its text again.
+            return partial(text.draw, tokens=np.append(x, y[-1, -1]), window=window, samples=samples)
+
+    (x_train, y_train), (x_test, y_test) = text.windows(train, window), text.windows(test, window)
+    return RawData(x_train, y_train, x_test, y_test, 1, characters, in_time=True, fresh=fresh)
 
 
 def _load_movements(name, seed, smoke, arguments):
@@ -340,6 +423,7 @@ _LOADERS = {
     "image": _load_images,
     "points": _load_points,
     "sequence": _load_sequences,
+    "text": _load_text,
     "movements": _load_movements,
 }
 

@@ -15,6 +15,7 @@ _DOMAINS = {
     "sequences": 7,
     "permutation": 8,
     "movements": 9,
+    "fresh": 10,
 }
 
 

@@ -1,9 +1,10 @@
-"""Sequences: images read step by step, two tests of memory, and two series to forecast.
+"""Sequences: images read step by step, four tests of memory, and two series to forecast.
 
 Images: `digits_rows`, `mnist_rows`, `mnist_pixels` and `mnist_permuted` take no argument and give a `RawData` of
-uint8 sequences (n, t, d). Memory: `adding` and `copying` are pure functions of an rng, with samples that are
-independent of each other. Series: `mackey_glass` and `sunspots` give windows of one series, in the order of time, each
-with the value to foretell; windows overlap, so that such a set may only be split in time.
+uint8 sequences (n, t, d). Memory: `adding`, `copying`, `selective_copying` and `induction_heads` are pure functions
+of an rng, with samples that are independent of each other. Series: `mackey_glass` and `sunspots` give windows of one
+series, in the order of time, each with the value to foretell; windows overlap, so that such a set may only be split in
+time.
 """
 
 import math
@@ -23,6 +24,11 @@ SUNSPOT_TEST_YEAR = 1956
 # What `copying` is written in: eight letters to remember, a blank, and the sign to begin reciting.
 COPYING_TOKENS = (*"abcdefgh", "blank", "recite")
 _RECALLED = 10
+# What `selective_copying` is written in, and `induction_heads`: sixteen tokens each, as in the paper.
+SELECTIVE_TOKENS = (*"abcdefghijklmn", "blank", "recite")
+INDUCTION_TOKENS = (*"abcdefghijklmno", "mark")
+# The target of a step that asks for nothing: neither loss nor accuracy counts it.
+NOT_ASKED = -1
 
 # Mackey and Glass's equation: rates a unit of time, the delay in units of time, and steps of integration a unit.
 _PRODUCTION, _DECAY, _DELAY, _STEPS = 0.2, 0.1, 17, 10
@@ -109,6 +115,76 @@ def copying(rng, samples=10_000, delay=100):
     y = x.copy()
     x[:, :_RECALLED] = y[:, -_RECALLED:] = letters
     x[:, -_RECALLED - 1] = recite
+    return x, y
+
+
+def selective_copying(rng, samples=10_000, length=256, tokens=16):
+    """Selective copying: letters lie scattered among blanks, and are to be recited without the blanks.
+
+    A sequence is `length` steps of blanks in which `tokens` steps, each set of them as likely, hold a letter, each of
+    fourteen as likely; then `tokens` signs to recite. Wanted at the signs are the letters in their order; the steps
+    before ask for nothing, -1. To guess letters costs ln 14 = 2.64 nats and is right at 1/14 = 7.1 % of what is asked.
+
+    Source: Gu and Dao 2023, arXiv:2312.00752, section 4.1.1 and appendix E.1: a length of 4,096, 16 letters, a
+    vocabulary of 16. The authors' data were not published, so how the letters are asked for is this function's choice,
+    and so is that the blank and the sign are two of the sixteen tokens.
+
+    Arguments:
+        rng: `numpy.random.Generator`.
+        samples: n, 1 or more.
+        length: steps before the signs, 1 or more.
+        tokens: letters, from 1 to `length`.
+
+    Returns: x and y, int32 (n, length + tokens): indices into `SELECTIVE_TOKENS`, and -1 in y.
+    Raises: ValueError if an argument is no integer in its range.
+    """
+    samples, length = check_integer("samples", samples, 1), check_integer("length", length, 1)
+    tokens = check_integer("tokens", tokens, 1, length)
+    letters = rng.integers(0, len(SELECTIVE_TOKENS) - 2, (samples, tokens))
+    x = np.full((samples, length + tokens), SELECTIVE_TOKENS.index("blank"), np.int32)
+    x[np.arange(samples)[:, None], _places(rng, samples, length, tokens)] = letters
+    x[:, length:] = SELECTIVE_TOKENS.index("recite")
+    y = np.full_like(x, NOT_ASKED)
+    y[:, length:] = letters
+    return x, y
+
+
+def _places(rng, samples, length, count):
+    """`count` different places below `length` in ascending order for each sample, int64 (samples, count).
+
+    Floyd's algorithm (Bentley and Floyd 1987, CACM 30:754), all samples at once: every set of places is as likely.
+    """
+    places = np.full((samples, count), -1)
+    for k, last in enumerate(range(length - count, length)):
+        place = rng.integers(0, last + 1, samples)
+        places[:, k] = np.where((places == place[:, None]).any(axis=1), last, place)
+    return np.sort(places, axis=1)
+
+
+def induction_heads(rng, samples=10_000, length=256):
+    """Induction heads: what came after the mark, when the mark came before?
+
+    A sequence is letters, each of fifteen as likely, with a mark at one step, each of the first `length` - 2 as likely,
+    and another at the last one. Wanted at the last step is the letter after the first mark; the steps before ask for
+    nothing, -1. To guess is right at 1/15 = 6.7 % and costs ln 15 = 2.71 nats.
+
+    Source: Gu and Dao 2023, arXiv:2312.00752, section 4.1.2 and appendix E.1: a length of 256, a vocabulary of 16.
+
+    Arguments:
+        rng: `numpy.random.Generator`.
+        samples: n, 1 or more.
+        length: t, in steps, 3 or more.
+
+    Returns: x and y, int32 (n, t): indices into `INDUCTION_TOKENS`, and -1 in y.
+    Raises: ValueError if an argument is no integer in its range.
+    """
+    samples, length = check_integer("samples", samples, 1), check_integer("length", length, 3)
+    mark = INDUCTION_TOKENS.index("mark")
+    x = rng.integers(0, mark, (samples, length), dtype=np.int32)
+    every, place = np.arange(samples), rng.integers(0, length - 2, samples)
+    x[every, place] = x[:, -1] = mark
+    y = np.full_like(x, NOT_ASKED)
+    y[:, -1] = x[every, place + 1]
     return x, y
 
 

@@ -6,6 +6,8 @@ import weakref
 import keras
 import numpy as np
 
+from kzoo.models.losses import SmoothedCrossEntropy
+
 
 def config_of(model) -> dict:
     """The constructor's arguments, read back from the model's attributes of the same names.
@@ -94,32 +96,6 @@ def standardise(x, statistics):
     return keras.layers.Normalization(mean=mean, variance=deviation**2, name="standardise")(x)
 
 
-@keras.saving.register_keras_serializable("kzoo")
-class SmoothedCrossEntropy(keras.losses.Loss):
-    """Cross-entropy of integer labels, a share of each target spread evenly over all classes (arXiv:1512.00567).
-
-        loss = -sum over k of q_k log softmax(logits)_k,   q_k = (1 - label_smoothing) [k = y] + label_smoothing / K
-
-    Keras has smoothing only for one-hot labels.
-    """
-
-    def __init__(self, label_smoothing: float, name="smoothed_cross_entropy", **kwargs):
-        super().__init__(name=name, **kwargs)
-        self.label_smoothing = label_smoothing
-
-    def call(self, y_true, y_pred):
-        """Labels (b,) or (b, 1) and logits (b, k) to a loss a sample in nats, (b,); (b, t) and (b, t, k) to (b, t)."""
-        labels = keras.ops.reshape(keras.ops.cast(y_true, "int32"), keras.ops.shape(y_pred)[:-1])
-        target = keras.ops.one_hot(labels, y_pred.shape[-1], dtype=y_pred.dtype)
-        return keras.losses.categorical_crossentropy(
-            target, y_pred, from_logits=True, label_smoothing=self.label_smoothing
-        )
-
-    def get_config(self):
-        """The arguments."""
-        return {**super().get_config(), "label_smoothing": self.label_smoothing}
-
-
 # Kept beside the models: as an attribute of one, Keras would save the probe as a part of it.
 _PROBES = weakref.WeakKeyDictionary()
 
@@ -157,8 +133,8 @@ class ZooModel(keras.Model):
     def training_loss(self, label_smoothing: float = 0.0):
         """The loss that the model is trained on, a Keras loss of targets and outputs.
 
-        Classification and tokens: the cross-entropy of integer labels (b,) or (b, t) against logits, in nats.
-        Regression: the mean squared error.
+        Classification and tokens: the cross-entropy of integer labels (b,) or (b, t) against logits, in nats, a mean
+        over all tokens but those of -1, which are not asked for. Regression: the mean squared error.
 
         Raises:
             ValueError: if label smoothing is asked for where there are no labels.
@@ -172,7 +148,8 @@ class ZooModel(keras.Model):
             return keras.losses.MeanSquaredError()
         if label_smoothing:
             return SmoothedCrossEntropy(label_smoothing)
-        return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        unasked = -1 if self.task == "tokens" else None
+        return keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=unasked)
 
     def sample_inputs(self, count: int, seed: int = 0):
         """Random inputs that fit the model, for probes and tests: numbers in [0, 1), (count, ...)."""

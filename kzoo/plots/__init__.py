@@ -24,6 +24,7 @@ from kzoo.plots.sequences import (
     accuracy_by_step,
     forecast,
     gradient_reach,
+    loss_by_position,
     phase,
     states_over_time,
 )
@@ -45,6 +46,7 @@ __all__ = [
     "learning_curves",
     "logit_lens",
     "loss_by_context",
+    "loss_by_position",
     "phase",
     "predictions",
     "save_png",

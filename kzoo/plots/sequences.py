@@ -89,22 +89,56 @@ def accuracy_by_step(right, *, title: str):
     """The share of right tokens at each step of a sequence, as a Figure.
 
     Args:
-        right: (n, t) booleans, whether the token of sample n at step t was right.
+        right: (n, t): 1 or True where the token of sample n at step t was right, 0 or False where it was wrong, NaN
+            where none was asked for.
         title: which model on which data; the share of all tokens is written beneath it.
 
     Raises:
-        ValueError: if `right` has not two axes or is empty.
+        ValueError: if `right` has not two axes, or asks for nothing.
     """
-    right = np.asarray(right, float)
-    if right.ndim != 2 or not right.size:
-        raise ValueError(f"right must be (n, t) with at least one token; received the shape {right.shape}.")
-    figure = new_figure(9.0, 3.8, f"{title}\n{100 * right.mean():.1f} % of all tokens are right")
+    steps, share, mean = _by_step("right", right)
+    figure = new_figure(9.0, 3.8, f"{title}\n{100 * mean:.1f} % of all tokens are right")
     axes = figure.add_subplot()
-    axes.plot(100 * right.mean(axis=0), color=BLUE, linewidth=1.4, marker="o" if right.shape[1] <= 60 else None)
+    axes.plot(steps, 100 * share, color=BLUE, linewidth=1.4, marker="o" if len(steps) <= 60 else None)
     axes.set_ylim(-3, 103)
     label(axes, x="step of the sequence", y="tokens that are right (%)")
     axes.grid(alpha=0.25)
     return figure
+
+
+def loss_by_position(losses, *, title: str):
+    """What a longer past is worth to a model of text: the mean loss at each place of a window, as a Figure.
+
+    Args:
+        losses: (n, t) cross-entropies in nats of the token after the first, the second, ... one of window n; NaN where
+            none was asked for.
+        title: which model on which data; the mean of all tokens is written beneath it, in nats and in bits.
+
+    Raises:
+        ValueError: if `losses` has not two axes, or asks for nothing.
+    """
+    steps, loss, mean = _by_step("losses", losses)
+    figure = new_figure(8.0, 4.4, f"{title}\nmean {mean:.4f} nats, {mean / np.log(2):.4f} bits a character")
+    axes = figure.add_subplot()
+    axes.plot(steps + 1, loss, color=BLUE, linewidth=1.4, marker="o" if len(steps) <= 60 else None, markersize=4)
+    axes.axhline(mean, color=GREY, linewidth=1, linestyle="--", label="mean of all")
+    axes.set_xscale("log", base=2)
+    label(axes, x="characters read before (log axis)", y="loss (nats a character)")
+    axes.secondary_yaxis("right", functions=(lambda v: v / np.log(2), lambda v: v * np.log(2))).set_ylabel(
+        "bits a character", fontsize=LABEL
+    )
+    axes.grid(alpha=0.25)
+    axes.legend(fontsize=TICK)
+    return figure
+
+
+def _by_step(name, values):
+    """The steps of (n, t) values that are asked for, the mean of each, and of all."""
+    values = np.asarray(values, float)
+    if values.ndim != 2 or np.isnan(values).all():
+        raise ValueError(f"{name} must be (n, t) with at least one token; received the shape {values.shape}.")
+    steps = np.flatnonzero(~np.isnan(values).all(axis=0))
+    return steps, np.nanmean(values[:, steps], axis=0), np.nanmean(values)
 
 
 def states_over_time(states: Mapping, *, title: str, inputs=None, step_names=None, max_units: int = 64):

@@ -20,18 +20,20 @@ class Batches(keras.utils.PyDataset):
         seed: Decides order and augmentation.
         augmentation: Arguments of `kzoo.data.augment`; None or all zero means none.
         shuffle: Whether each epoch has an order of its own; validation keeps the order of the data.
+        renew: Where each epoch has samples of its own: see `kzoo.data.Dataset`. `x` and `y` are then those of epoch 0.
 
     `epoch` names the pass that the batches belong to; `FollowEpoch` sets it.
     """
 
-    def __init__(self, x, y, batch_size: int, seed: int, augmentation=None, *, shuffle: bool = True):
+    def __init__(self, x, y, batch_size: int, seed: int, augmentation=None, *, shuffle: bool = True, renew=None):
         super().__init__()  # one worker: threads would gain nothing here and cost a queue
         self.x, self.y = x, y
         self.batch_size = batch_size
         self.seed = seed
         self.augmentation = {k: v for k, v in (augmentation or {}).items() if v}
         self.shuffle = shuffle
-        self.epoch = 0
+        self.renew = renew
+        self.epoch = self._renewed = 0
         self._order = (None, None)
 
     @property
@@ -41,6 +43,9 @@ class Batches(keras.utils.PyDataset):
 
     def __getitem__(self, index):
         epoch = self.epoch
+        if self.renew is not None and self._renewed != epoch:
+            self.x, self.y = self.renew(epoch)
+            self._renewed = epoch
         chosen = slice(index * self.batch_size, (index + 1) * self.batch_size)
         if self.shuffle:
             if self._order[0] != epoch:

@@ -5,7 +5,7 @@ import numpy as np
 from kzoo.data import Dataset, load_data
 from kzoo.errors import RecipeError
 from kzoo.recipe import Recipe
-from kzoo.training.tasks import TASKS
+from kzoo.training.tasks import TASKS, Told
 
 
 def load_for(recipe: Recipe) -> Dataset:
@@ -27,19 +27,19 @@ def load_for(recipe: Recipe) -> Dataset:
         raise RecipeError(f"data: {error}") from error
 
 
-def evaluate(model, x, y, batch_size: int = 256) -> tuple[dict[str, float], np.ndarray]:
+def evaluate(model, x, y, batch_size: int = 256) -> tuple[dict[str, float], np.ndarray | Told]:
     """The figures of a model on samples, by its task, computed in float64 from the outputs of the whole set.
 
     Args:
         model: A model of the zoo; any other Keras model is taken for a classifier with logits.
         x: Inputs (n, ...).
-        y: Targets: labels (n,), tokens (n, t), or numbers of the shape of the outputs.
+        y: Targets: labels (n,), tokens (n, t), -1 where none is asked for, or numbers of the shape of the outputs.
         batch_size: Samples a step.
 
     Returns:
-        For labels and tokens {"loss": mean cross-entropy in nats, "accuracy": share of right predictions} and the
-        probabilities (n, k) or (n, t, v); for numbers {"mse": mean squared error, "mae": mean absolute error} and
-        the outputs.
+        For labels and tokens {"loss": mean cross-entropy in nats, "accuracy": share of right predictions}, and for
+        labels the probabilities (n, k), for tokens the loss and the answer to each, a `kzoo.training.tasks.Told`; for
+        numbers {"mse": mean squared error, "mae": mean absolute error} and the outputs.
     """
     return TASKS[getattr(model, "task", "classification")].evaluate(model, x, y, batch_size)
 

@@ -10,7 +10,7 @@ from kzoo.errors import KzooError, RecipeError
 from kzoo.models.preset import load_model
 from kzoo.recipe import DataSpec, ModelSpec, Recipe
 from kzoo.training.evaluation import evaluate, load_for
-from kzoo.training.tasks import check_fit
+from kzoo.training.tasks import check_fit, with_bits
 
 
 def recipe_of(path) -> Recipe | None:
@@ -45,7 +45,8 @@ def measure(path, data_name: str | None = None) -> dict:
         data_name: The data set; by default the one of the recipe beside the model.
 
     Returns:
-        {"data": its name, "samples": how many, and the figures of `evaluate`}.
+        {"data": its name, "samples": how many, and the figures of `evaluate`, for a text also "bits": bits a
+        character}.
 
     Raises:
         KzooError: if there is no model, no recipe to take the data from, or the data do not fit the model.
@@ -66,6 +67,7 @@ def measure(path, data_name: str | None = None) -> dict:
     data = load_for(recipe)
     _check_shapes(path, model, data)
     figures, _ = evaluate(model, data.x_test, data.y_test)
+    figures = with_bits(figures) if data.kind == "text" else figures
     return {"data": name, "samples": len(data.y_test), **figures}
 
 
@@ -79,4 +81,10 @@ def _check_shapes(path, model, data: Dataset) -> None:
         raise KzooError(
             f"{data.name} is a task of {data.task} with inputs of shape {given} and {outputs[0]} outputs; {path} is "
             f"for {model.task}, takes {expected} and gives {outputs[1]}."
+        )
+    characters = "".join(data.class_names)
+    if data.kind == "text" and model.vocabulary != characters:
+        raise KzooError(
+            f"{data.name} is written in the characters {characters!r}; {path} knows {model.vocabulary!r}, and would "
+            "take one for another."
         )

@@ -45,6 +45,8 @@ _LIMITS = {
     "digits": "43 writers, 8 x 8 pixels, centred",
     "mnist": "American census workers and students, 28 x 28 pixels, centred, white on black",
     "fashion_mnist": "pictures of one shop, 28 x 28 pixels, centred, white on black",
+    "shakespeare": "one writer of about 1600, a character at a time",
+    "pydoc": "the manual of one programming language, a character at a time",
     "sunspots": "one star, one number a year",
     "cifar10": "32 x 32 pixels, one object a picture, from a web search of 2008",
 }

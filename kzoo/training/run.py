@@ -89,7 +89,8 @@ def run(
         check_fit(recipe)
         data = load_for(recipe)
         model = build(recipe, data, -(-len(data.y_train) // recipe.batch_size))
-        batches = Batches(data.x_train, data.y_train, recipe.batch_size, recipe.seed, _augmentation(recipe, data))
+        augmentation = _augmentation(recipe, data)
+        batches = Batches(data.x_train, data.y_train, recipe.batch_size, recipe.seed, augmentation, renew=data.renew)
         if resume is None:
             folder = _new_folder(recipe, out)
             write_text(folder / "recipe.json", recipe.to_json())
@@ -128,18 +129,21 @@ def build(recipe: Recipe, data: Dataset, steps_per_epoch: int) -> keras.Model:
         raise RecipeError(str(error)) from None
     optimizer = make_optimizer(recipe, steps_per_epoch)
     decay_kernels_alone(optimizer, model)
-    model.compile(optimizer, loss, metrics=list(TASKS[data.task].metrics))
+    model.compile(optimizer, loss, metrics=TASKS[data.task].metrics())
     return model
 
 
 def _decided_by(data: Dataset) -> dict:
     """Arguments of a model that follow from its data."""
+    vocabulary = None
+    if data.task == "tokens":  # of a text the characters, so that a model can read and write without its data
+        vocabulary = "".join(data.class_names) if data.kind == "text" else data.num_classes
     facts = {
         "input_shape": data.input_shape,
         "num_outputs": data.num_outputs,
         "num_sequences": len(data.y_test),
         "task": data.task,
-        "vocabulary": data.num_classes if data.task == "tokens" else None,
+        "vocabulary": vocabulary,
     }
     return facts | ({"num_classes": data.num_classes} if data.task == "classification" else {})
 

@@ -5,11 +5,15 @@ A data set states its task by name (`Dataset.task`), and so does a model (`ZooMo
 each name. A new task is one class here.
 """
 
+import math
+from typing import NamedTuple
+
 import numpy as np
 
 from kzoo import plots, registry
 from kzoo.data import Dataset, list_datasets
 from kzoo.errors import RecipeError
+from kzoo.models.losses import TokenAccuracy
 from kzoo.recipe import Recipe
 
 
@@ -17,10 +21,14 @@ def _percent(value: float) -> str:
     return f"{100 * value:.2f} %"
 
 
+# The most logits that are in memory at a time: 256 MB of them in float64.
+LOGITS = 2**25
+
 # A figure's key -> what a reader calls it, and how it is written.
 FIGURES = {
     "accuracy": ("accuracy", _percent),
     "loss": ("loss", "{:.4f}".format),
+    "bits": ("bits a character", "{:.4f}".format),
     "mse": ("mean squared error", "{:.3g}".format),
     "mae": ("mean absolute error", "{:.3g}".format),
 }
@@ -30,7 +38,7 @@ def in_words(key: str, value: float) -> tuple[str, str]:
     """A figure's name and its value as a reader finds them: `("test accuracy", "99.53 %")` for "test_accuracy".
 
     Args:
-        key: "accuracy", "loss", "mse" or "mae", with or without the part's name before it, as in "val_loss".
+        key: "accuracy", "loss", "bits", "mse" or "mae", with or without the part's name before it, as in "val_loss".
         value: The figure.
     """
     part, _, figure = key.rpartition("_")
@@ -44,6 +52,11 @@ def sentence(figures: dict[str, float]) -> str:
     return ", ".join(" ".join(in_words(key, value)) + units.get(key, "") for key, value in figures.items())
 
 
+def with_bits(figures: dict[str, float]) -> dict[str, float]:
+    """The figures of a model of text, with the loss also in bits a character, as compression counts it."""
+    return {**figures, "bits": figures["loss"] / math.log(2)}
+
+
 class Task:
     """What training needs to know of a task.
 
@@ -51,13 +64,11 @@ class Task:
         name: As data sets and models state it.
         monitors: The validation figures that may choose the best epoch, each with "max" or "min"; the first one does
             unless a recipe names another.
-        metrics: What Keras measures beside the loss in each epoch.
         figures: The keys of `evaluate`'s figures.
     """
 
     name: str
     monitors: dict[str, str]
-    metrics: tuple[str, ...]
     figures: tuple[str, ...]
 
     def monitor(self, recipe: Recipe) -> tuple[str, str]:
@@ -74,11 +85,16 @@ class Task:
             )
         return name, self.monitors[name]
 
-    def evaluate(self, model, x, y, batch_size: int) -> tuple[dict[str, float], np.ndarray]:
-        """The figures of a model on samples, computed in float64 from the outputs of the whole set."""
+    def metrics(self) -> list:
+        """What Keras measures beside the loss in each epoch, made anew: a metric belongs to one model."""
         raise NotImplementedError
 
-    def pictures(self, model, data: Dataset, outputs: np.ndarray, title: str) -> dict:
+    def evaluate(self, model, x, y, batch_size: int) -> tuple[dict[str, float], "np.ndarray | Told"]:
+        """The figures of a model on samples, computed in float64 from the outputs of the whole set; and what
+        `pictures` draws."""
+        raise NotImplementedError
+
+    def pictures(self, model, data: Dataset, outputs, title: str) -> dict:
         """Pictures of what `evaluate` gave on the test part: file stem -> matplotlib Figure."""
         raise NotImplementedError
 
@@ -88,8 +104,11 @@ class Classification(Task):
 
     name = "classification"
     monitors = {"val_accuracy": "max", "val_loss": "min"}  # noqa: RUF012
-    metrics = ("accuracy",)
     figures = ("accuracy", "loss")
+
+    def metrics(self):
+        """The share of right predictions."""
+        return ["accuracy"]
 
     def evaluate(self, model, x, y, batch_size):
         """Mean cross-entropy in nats and share of right predictions; and the probabilities (n, k)."""
@@ -127,21 +146,50 @@ class Classification(Task):
         return found
 
 
+class Told(NamedTuple):
+    """How well each token of a set was foretold.
+
+    Attributes:
+        losses: Cross-entropy of each target in nats, float64 (n, t); NaN where none is asked for.
+        right: Whether the likeliest token was the target, (n, t); False where none is asked for.
+    """
+
+    losses: np.ndarray
+    right: np.ndarray
+
+
 class Tokens(Task):
-    """A token at each step: logits (n, t, v) against tokens (n, t)."""
+    """A token at each step: logits (n, t, v) against tokens (n, t), of which those of -1 are not asked for."""
 
     name = "tokens"
     monitors = {"val_loss": "min", "val_accuracy": "max"}  # noqa: RUF012
-    metrics = ("accuracy",)
     figures = ("accuracy", "loss")
 
+    def metrics(self):
+        """The share of right tokens among those that are asked for."""
+        return [TokenAccuracy()]
+
     def evaluate(self, model, x, y, batch_size):
-        """Mean cross-entropy in nats a token and share of right tokens; and the probabilities (n, t, v)."""
-        return _of_logits(_predict(model, x, batch_size), y)
+        """Mean cross-entropy in nats a token and share of right tokens; and a `Told`.
+
+        The logits of the whole set would not fit: they come in pieces of `LOGITS` at most, or of one sample.
+        """
+        y = np.asarray(y)
+        piece = max(1, LOGITS // (y.shape[1] * model.output_shape[-1]))
+        found = [
+            _told(_predict(model, x[i : i + piece], min(batch_size, piece)), y[i : i + piece])
+            for i in range(0, len(y), piece)
+        ]
+        told = Told(*map(np.concatenate, zip(*found, strict=True)))
+        asked = y >= 0
+        return {"loss": float(told.losses[asked].mean()), "accuracy": float(told.right[asked].mean())}, told
 
     def pictures(self, model, data, outputs, title):
-        """The share of right tokens at each step."""
-        right = outputs.argmax(axis=-1) == data.y_test
+        """Of a text the loss at each place of a window, for what a longer past is worth; else the share of right
+        tokens at each step."""
+        if data.kind == "text":
+            return {"loss_by_position": plots.loss_by_position(outputs.losses, title=title)}
+        right = np.where(data.y_test >= 0, outputs.right, np.nan)
         return {"accuracy_by_step": plots.accuracy_by_step(right, title=title)}
 
 
@@ -150,8 +198,11 @@ class Regression(Task):
 
     name = "regression"
     monitors = {"val_loss": "min"}  # noqa: RUF012
-    metrics = ("mae",)
     figures = ("mse", "mae")
+
+    def metrics(self):
+        """The mean absolute error."""
+        return ["mae"]
 
     def evaluate(self, model, x, y, batch_size):
         """Mean squared and mean absolute error; and the outputs, shaped as the targets."""
@@ -174,11 +225,21 @@ def _predict(model, x, batch_size: int) -> np.ndarray:
 
 
 def _of_logits(logits, y) -> tuple[dict[str, float], np.ndarray]:
-    shifted = logits - logits.max(axis=-1, keepdims=True)
-    log_probabilities = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    log_probabilities = _log_softmax(logits)
     loss = -np.take_along_axis(log_probabilities, np.asarray(y)[..., None], axis=-1).mean()
     accuracy = (logits.argmax(axis=-1) == y).mean()
     return {"loss": float(loss), "accuracy": float(accuracy)}, np.exp(log_probabilities)
+
+
+def _told(logits, y) -> Told:
+    """Of logits (n, t, v) and tokens (n, t), -1 where none is asked for."""
+    losses = -np.take_along_axis(_log_softmax(logits), np.maximum(y, 0)[..., None], axis=-1)[..., 0]
+    return Told(np.where(y >= 0, losses, np.nan), logits.argmax(axis=-1) == y)
+
+
+def _log_softmax(logits):
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
 
 
 def check_fit(recipe: Recipe) -> Task:
@@ -204,7 +265,7 @@ def check_fit(recipe: Recipe) -> Task:
     return task
 
 
-_KINDS = {"image": "images", "points": "points", "sequence": "sequences", "movements": "movements"}
+_KINDS = {"image": "images", "points": "points", "sequence": "sequences", "text": "text", "movements": "movements"}
 
 
 def better(task: Task, recipe: Recipe, new: dict, old: dict | None) -> bool:

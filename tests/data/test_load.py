@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from kzoo.data import images, list_datasets, load_data, sequences, standard_stats
+from kzoo.data import images, list_datasets, load_data, sequences, standard_stats, text
 from kzoo.data.dataset import stratified_indices
 from kzoo.errors import UnknownName
 
@@ -136,7 +136,8 @@ def test_a_misspelt_name_is_answered_with_the_nearest_and_the_list():
     assert str(caught.value) == (
         "No data set is called 'fashion-mnits'. Did you mean 'fashion_mnist'? "
         "There are: digits, mnist, fashion_mnist, cifar10, spirals, moons, xor, digits_rows, mnist_rows, mnist_pixels, "
-        "mnist_permuted, adding, copying, mackey_glass, sunspots, lissajous, compositions."
+        "mnist_permuted, adding, copying, selective_copying, induction_heads, mackey_glass, sunspots, shakespeare, "
+        "pydoc, lissajous, compositions."
     )
     with pytest.raises(UnknownName, match=r"No data set is called 3. There are: digits"):
         load_data(3)
@@ -162,7 +163,7 @@ def test_a_seed_out_of_range_is_refused():
 def test_the_table_describes_every_set_that_loads():
     table = list_datasets()
     for name, info in table.items():
-        assert info.kind in ("image", "points", "sequence", "movements")
+        assert info.kind in ("image", "points", "sequence", "text", "movements")
         assert info.task in ("classification", "regression", "tokens")
         assert info.description
         assert "\n" not in info.description
@@ -172,7 +173,8 @@ def test_the_table_describes_every_set_that_loads():
             data = load_data(name, smoke=True)
             assert (data.name, data.kind, data.task) == (name, info.kind, info.task)
         else:
-            assert callable(getattr(sequences if info.kind == "sequence" else images, name))
+            loaders = {"image": images, "sequence": sequences, "text": text}
+            assert callable(getattr(loaders[info.kind], name))
     assert next(iter(table)) == "digits"
     table.clear()
     assert list_datasets()

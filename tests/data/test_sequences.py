@@ -106,6 +106,63 @@ def test_what_is_to_be_recited_is_what_came_first(delay):
     assert (data.task, data.input_shape, data.num_outputs) == ("tokens", (delay + 20,), 10)
 
 
+@pytest.mark.parametrize(("length", "tokens"), [(1, 1), (5, 5), (40, 16), (256, 3)])
+def test_scattered_letters_are_to_be_recited_in_their_order(length, tokens):
+    data = load_data("selective_copying", samples=200, length=length, tokens=tokens)
+    names = data.class_names
+    assert names == (*"abcdefghijklmn", "blank", "recite")
+    for x, y in (*(part_of(data, part) for part in PARTS), data.renew(4)):
+        assert x.dtype == y.dtype == np.int32
+        assert x.shape == y.shape == (len(y), length + tokens)
+        for given, wanted in zip(x.tolist(), y.tolist(), strict=True):
+            letters = [token for token in given[:length] if names[token] != "blank"]
+            assert len(letters) == tokens
+            assert all(token < 14 for token in letters)
+            assert [names[token] for token in given[length:]] == ["recite"] * tokens
+            assert wanted == [-1] * length + letters
+    assert (data.task, data.input_shape, data.num_outputs) == ("tokens", (length + tokens,), 16)
+
+
+def test_every_set_of_places_and_every_letter_is_as_likely():
+    x, _ = sequences.selective_copying(np.random.default_rng(0), samples=12_000, length=4, tokens=2)
+    sets, counts = np.unique(x[:, :4] < 14, axis=0, return_counts=True)
+    assert len(sets) == 6
+    np.testing.assert_allclose(counts, 2000, atol=4 * 41)  # four deviations of a count of 12,000 with a chance of 1/6
+    letters = x[:, :4][x[:, :4] < 14]
+    np.testing.assert_allclose(np.bincount(letters, minlength=14), 24_000 / 14, atol=4 * 40)
+
+
+@pytest.mark.parametrize("length", [3, 4, 33])
+def test_the_last_mark_asks_for_what_came_after_the_first_one(length):
+    data = load_data("induction_heads", samples=600, length=length)
+    names, places = data.class_names, set()
+    assert names == (*"abcdefghijklmno", "mark")
+    for x, y in (*(part_of(data, part) for part in PARTS), data.renew(4)):
+        assert x.dtype == y.dtype == np.int32
+        for given, wanted in zip(x.tolist(), y.tolist(), strict=True):
+            first, last = [step for step, token in enumerate(given) if names[token] == "mark"]
+            assert last == length - 1
+            places.add(first)
+            assert wanted == [-1] * (length - 1) + [given[first + 1]]
+            assert names[wanted[-1]] != "mark"
+    assert places == set(range(length - 2))
+    # Each letter 1,000 / 15 times, with a deviation of 7.9.
+    np.testing.assert_allclose(np.bincount(data.y_test[:, -1], minlength=15), 1000 / 15, atol=32)
+    assert (data.task, data.input_shape, data.num_outputs) == ("tokens", (length,), 16)
+
+
+@pytest.mark.parametrize("name", ["selective_copying", "induction_heads"])
+def test_every_epoch_of_an_endless_set_sees_others_and_none_of_the_other_parts(name):
+    data, again, other = (load_data(name, samples=200, length=30, seed=seed) for seed in (3, 3, 4))
+    assert len(data.y_train) == 180
+    epochs = [data.x_train, data.renew(1)[0], data.renew(2)[0], other.x_train, data.x_val, data.x_test]
+    sets = [set(map(tuple, x.tolist())) for x in epochs]
+    assert not any(sets[i] & sets[k] for i in range(len(sets)) for k in range(i))
+    np.testing.assert_array_equal(data.x_train, data.renew(0)[0])
+    np.testing.assert_array_equal(data.renew(2)[1], again.renew(2)[1])
+    assert all(len(data.renew(epoch)[1]) == 180 for epoch in (0, 9))
+
+
 def test_the_series_of_mackey_and_glass_agrees_with_scipy_interval_by_interval():
     ours, reference = sequences.mackey_glass_series(0.6, 301), mackey_glass_by_scipy(0.6, 301)
     np.testing.assert_allclose(ours, reference, rtol=0, atol=1e-8)
@@ -243,6 +300,10 @@ def test_smoke_keeps_to_a_few_hundred_sequences(name, request):
         ("adding", {"samples": 0}, "`samples` must be an integer of 1 or more. Received: samples=0"),
         ("copying", {"delay": 0}, "`delay` must be an integer of 1 or more. Received: delay=0"),
         ("copying", {"samples": 2.5}, r"Received: samples=2\.5"),
+        ("selective_copying", {"length": 0}, "`length` must be an integer of 1 or more. Received: length=0"),
+        ("selective_copying", {"length": 9}, "`tokens` must be an integer from 1 to 9. Received: tokens=16"),
+        ("induction_heads", {"length": 2}, "`length` must be an integer of 3 or more. Received: length=2"),
+        ("induction_heads", {"tokens": 2}, "takes no argument `tokens`. It takes: samples, length. Leave it out"),
         ("mackey_glass", {"window": 0}, "`window` must be an integer of 1 or more. Received: window=0"),
         ("mackey_glass", {"ahead": 0}, "`ahead` must be an integer of 1 or more. Received: ahead=0"),
         ("mackey_glass", {"test": 5}, "takes no argument `test`. It takes: samples, window, ahead. Leave it out"),

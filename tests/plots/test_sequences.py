@@ -44,9 +44,26 @@ def test_accuracy_by_step_is_a_share_of_the_samples_at_each_step():
     assert "50.0 %" in figure.get_suptitle()
 
 
-def test_accuracy_of_no_tokens_is_refused():
-    with pytest.raises(ValueError, match="at least one token"):
-        plots.accuracy_by_step(np.zeros((0, 3)), title="x")
+def test_steps_that_ask_for_nothing_are_left_out_of_the_accuracy():
+    figure = plots.accuracy_by_step([[np.nan, 0, np.nan, 1], [np.nan, 1, np.nan, np.nan]], title="lstm on copying")
+    (line,) = figure.axes[0].lines
+    np.testing.assert_allclose(line.get_xydata(), [[1, 50], [3, 100]])
+    assert "66.7 %" in figure.get_suptitle()
+
+
+def test_the_loss_by_position_is_the_mean_over_windows_in_nats_and_bits():
+    figure = plots.loss_by_position([[2.0, 1.0, np.nan], [3.0, 2.0, np.nan]], title="gru on pydoc")
+    line, mean = figure.axes[0].lines
+    np.testing.assert_allclose(line.get_xydata(), [[1, 2.5], [2, 1.5]])
+    assert mean.get_ydata()[0] == 2
+    assert "mean 2.0000 nats, 2.8854 bits a character" in figure.get_suptitle()
+
+
+@pytest.mark.parametrize("draw", [plots.accuracy_by_step, plots.loss_by_position])
+def test_what_asks_for_no_token_is_refused(draw):
+    for values in (np.zeros((0, 3)), np.full((2, 3), np.nan), np.zeros(3)):
+        with pytest.raises(ValueError, match="at least one token"):
+            draw(values, title="x")
 
 
 def test_states_stand_in_panels_and_gates_are_told_from_states():
