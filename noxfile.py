@@ -27,7 +27,7 @@ def lint(session):
 @nox.session
 def parity(session):
     """The three backends, installed side by side, give the same numbers."""
-    session.install("-c", "constraints.txt", f".[test,{','.join(BACKENDS)}]")
+    session.install("-c", "constraints.txt", f".[test,peers,{','.join(BACKENDS)}]")
     pytest(session, "tests/parity")
 
 

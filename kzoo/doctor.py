@@ -35,9 +35,11 @@ OPTIONAL = (
     ("onnxruntime", "checking an exported model's numbers", "pip install onnxruntime"),
     (
         "huggingface_hub",
-        "loading and publishing presets on the Hugging Face hub",
+        "loading models from the Hugging Face hub",
         "pip install huggingface_hub",
     ),
+    ("safetensors", "converting models of Hugging Face's transformers", "pip install safetensors"),
+    ("tokenizers", "texts of converted models", "pip install tokenizers"),
     ("tensorboard", "watching a run in TensorBoard", "pip install tensorboard"),
     ("pydot", "drawing a model's layers (needs graphviz, too)", "pip install pydot"),
 )
