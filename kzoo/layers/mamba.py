@@ -1,0 +1,532 @@
+"""The mixers of Mamba and Mamba-2: what stands in a block where a transformer has its attention.
+
+Gu and Dao, "Mamba: linear-time sequence modeling with selective state spaces", 2023, arXiv:2312.00752; Dao and Gu,
+"Transformers are SSMs", 2024, arXiv:2405.21060.
+
+Axis letters: b batch, t time, m width of the model, d inner width (expand * m), n state, h heads, p width of a head
+(d = h p), g groups, r rank of delta's projection (m / 16, rounded up), w width of the convolution.
+
+A mixer reads (b, t, m) and gives (b, t, m). Its state is a pair: the last w - 1 inputs of the convolution, and what the
+state space holds. A text that is read in pieces, each with the state of the piece before, gives the outputs of the
+whole; `step` reads one token at a cost that does not depend on how much was read before.
+
+Differs from the papers: all biases but delta's start at zero, and the kernels of the convolution are no kernels to a
+recipe's weight decay.
+"""
+
+# ruff: noqa: N803, N806 (A, B, C and D are the matrices of the equations)
+
+import math
+
+import keras
+import numpy as np
+from keras import ops
+
+from kzoo import backend
+from kzoo.layers.initializers import RandomNormal, RandomUniform, VarianceScaling
+from kzoo.ops import state_space
+
+__all__ = ["Mamba1", "Mamba2", "MambaBlock", "RealS4D", "StepBias"]
+
+EPSILON = 1e-5
+
+
+@keras.saving.register_keras_serializable("kzoo")
+class RealS4D(keras.initializers.Initializer):
+    """A_log of shape (d, n) with A = -exp(A_log) = -1, -2, ..., -n in every row (Gu et al. 2022, arXiv:2206.11893)."""
+
+    def __call__(self, shape, dtype=None):
+        return ops.cast(np.broadcast_to(np.log(np.arange(1, shape[-1] + 1)), shape).astype("float32"), dtype)
+
+
+@keras.saving.register_keras_serializable("kzoo")
+class LogUniform(RandomUniform):
+    """w = log x, x ~ U[minval, maxval)."""
+
+    def values(self, shape, generator):
+        return np.log(super().values(shape, generator))
+
+
+@keras.saving.register_keras_serializable("kzoo")
+class StepBias(RandomUniform):
+    """A bias b whose softplus(b) = log(1 + exp b) is a step of time, log-uniform in [minval, maxval)."""
+
+    def values(self, shape, generator):
+        step = np.exp(generator.uniform(np.log(self.minval), np.log(self.maxval), shape))
+        return step + np.log(-np.expm1(-step))
+
+
+class _Mixer(keras.layers.Layer):
+    """What both mixers share: their arguments, the convolution, the state, and a look inside.
+
+    A class below says in `_convolved`, `_selection` and `_scan` what it computes; the layer's weights of its own are
+    `conv_kernel` (w, c) and `conv_bias` (c,) over the c channels that the convolution reads, `A_log`, `D`, `dt_bias`.
+    """
+
+    def __init__(self, state_dim=16, expand=2, conv_width=4, depth=1, **kwargs):
+        # Keras would cast the state, too, and a state of half precision forgets what it adds up.
+        super().__init__(autocast=False, **kwargs)
+        for key, value in (
+            ("state_dim", state_dim),
+            ("expand", expand),
+            ("conv_width", conv_width),
+            ("depth", depth),
+        ):
+            _positive(type(self).__name__, key, value)
+        self.state_dim = state_dim
+        self.expand = expand
+        self.conv_width = conv_width
+        self.depth = depth
+        # Made here and not in build, so that the seeds are drawn in the order of construction.
+        self._conv_initializer = VarianceScaling(1 / 3, "fan_in", "uniform")
+        self._step_initializer = StepBias(1e-3, 0.1)
+
+    def _build_convolution(self, channels):
+        self.conv_kernel = self.add_weight(
+            name="conv_kernel", shape=(self.conv_width, channels), initializer=self._conv_initializer
+        )
+        self.conv_bias = self.add_weight(name="conv_bias", shape=(channels,), initializer="zeros")
+
+    def _linear(self, inputs, units, name, scale=1.0):
+        """A built Dense layer without bias, w ~ scale * U[-a, a), a = 1 / sqrt(inputs)."""
+        initializer = VarianceScaling(scale**2 / 3, "fan_in", "uniform")
+        layer = keras.layers.Dense(
+            units, use_bias=False, kernel_initializer=initializer, dtype=self.dtype_policy, name=name
+        )
+        layer.build((None, inputs))
+        return layer
+
+    def _taps(self):
+        return [ops.cast(weight, self.compute_dtype) for weight in (self.conv_kernel, self.conv_bias)]
+
+    def _add_single(self, name, shape, initializer):
+        """A weight that mixed precision leaves in single: a step of time below 0.1 has no digits to lose."""
+        return self.add_weight(name=name, shape=shape, initializer=initializer, autocast=False)
+
+    def call(self, x, initial_state=None, return_state=False):
+        """
+        Args:
+            x: (b, t, m), t at least 1.
+            initial_state: As `initial_state` gives it, or the state of the piece before; None for a beginning.
+            return_state: Whether to give the last state, too.
+
+        Returns:
+            (b, t, m), with `return_state` a pair of it and the state.
+        """
+        if x.shape[1] == 0:
+            raise ValueError(
+                f"{type(self).__name__} needs at least one step of time; received inputs (b, t, m) of shape "
+                f"{tuple(x.shape)}."
+            )
+        before, state = (None, None) if initial_state is None else initial_state
+        convolve, rest = self._projected(ops.cast(x, self.compute_dtype))
+        read = state_space.causal_convolution(convolve, *self._taps(), before, return_state=return_state)
+        read, before = read if return_state else (read, None)
+        y = self._scan(ops.silu(read), rest, state, return_state)
+        y, state = y if return_state else (y, None)
+        y = self._mixed(y, rest)
+        return (y, (before, state)) if return_state else y
+
+    def step(self, x, state):
+        """One step of the sequence: (b, m) and a state to (b, m) and the next state."""
+        before, state = state
+        convolve, rest = self._projected(ops.cast(x, self.compute_dtype))
+        read, before = state_space.causal_convolution_step(convolve, *self._taps(), before)
+        y, state = self._step(ops.silu(read), rest, state)
+        return self._mixed(y, rest), (before, state)
+
+    def initial_state(self, batch_size):
+        """The state of a mixer that has read nothing: zeros (b, w - 1, c), and zeros (b, d, n) or (b, h, p, n)."""
+        before = ops.zeros((batch_size, self.conv_width - 1, self.conv_kernel.shape[1]), dtype=self.compute_dtype)
+        wide = keras.backend.result_type(self.compute_dtype, "float32")
+        return before, ops.zeros((batch_size, *self._state_shape()), dtype=wide)
+
+    def trace(self, x, state=None) -> dict:
+        """What the scan is made of while the mixer reads `x` (b, t, m).
+
+        Args:
+            x: (b, t, m).
+            state: A channel of the d, or "mean" over them, whose state is wanted, too.
+
+        Returns:
+            "inputs" u (b, t, d) as the scan takes them; "delta" (b, t, d), of Mamba-2 (b, t, h); "A" (d, n) or (h,);
+            "B" and "C" (b, t, n), of Mamba-2 (b, t, g, n), of a mixer that selects nothing (d, n); with `state`
+            "state" (b, t, n).
+
+        Raises:
+            ValueError: if there is no such channel.
+        """
+        convolve, rest = self._projected(ops.cast(ops.convert_to_tensor(x), self.compute_dtype))
+        found = self._selection(ops.silu(state_space.causal_convolution(convolve, *self._taps())), rest)
+        if state is not None:
+            found["state"] = self._states(found, state)
+        return found
+
+    def implied_attention(self, x, channel):
+        """The matrix that the scan multiplies a channel of its inputs with: see `ops.state_space.implied_attention`.
+
+        Args:
+            x: (b, t, m).
+            channel: One of the d; those of one head of Mamba-2 have the same matrix.
+
+        Returns:
+            (b, t, t), lower triangular.
+
+        Raises:
+            ValueError: if there is no such channel.
+        """
+        _, delta, A, B, C = self._of_channel(self.trace(x), self._channel(channel))
+        return state_space.implied_attention(delta, A, B[:, :, 0], C[:, :, 0], 0)
+
+    def _states(self, found, channel):
+        """The states (b, t, n) of one channel, or their mean over all."""
+        chosen = slice(None) if channel == "mean" else self._channel(channel)
+        u, delta, A, B, _ = self._of_channel(found, chosen)
+
+        def step(state, x):
+            u, delta, B = x
+            state = ops.exp(delta[..., None] * A) * state + (delta * u)[..., None] * B
+            return state, ops.mean(state, axis=1)
+
+        inputs = tuple(ops.swapaxes(part, 0, 1) for part in (u, delta, B))
+        _, states = backend.scan(step, ops.zeros_like(inputs[2][0]), inputs)
+        return ops.swapaxes(states, 0, 1)
+
+    def _channel(self, channel):
+        d = self.out_proj.kernel.shape[0]
+        whole = isinstance(channel, (int, np.integer)) and not isinstance(channel, bool)
+        if not whole or not 0 <= channel < d:
+            raise ValueError(f"{type(self).__name__} has the channels 0 to {d - 1}; received {channel!r}.")
+        return slice(channel, channel + 1)
+
+    def _of_channel(self, found, chosen):
+        """Of some channels u and delta (b, t, d), A (d, n), B and C (b, t, d, n), in the dtype of delta."""
+        raise NotImplementedError
+
+    def _projected(self, x):
+        """What the convolution reads, and a tuple of all else that the input is projected to."""
+        raise NotImplementedError
+
+    def _selection(self, read, rest) -> dict:
+        """What the scan takes: inputs, delta, A, B, C; of a step without the axis of time."""
+        raise NotImplementedError
+
+    def _scan(self, read, rest, state, return_state):
+        raise NotImplementedError
+
+    def _step(self, read, rest, state):
+        raise NotImplementedError
+
+    def _mixed(self, y, rest):
+        """From the scan's outputs to the mixer's."""
+        raise NotImplementedError
+
+    def compute_output_spec(self, x, initial_state=None, return_state=False):
+        return keras.KerasTensor(x.shape, self.compute_dtype)
+
+    def get_config(self):
+        """The constructor's arguments."""
+        return {
+            **super().get_config(),
+            "state_dim": self.state_dim,
+            "expand": self.expand,
+            "conv_width": self.conv_width,
+            "depth": self.depth,
+        }
+
+
+@keras.saving.register_keras_serializable("kzoo.layers")
+class Mamba1(_Mixer):
+    """The mixer of Mamba: a state space for each channel, whose step and whose input and output the input decides.
+
+        u, z = x W_in                         u' = silu(conv(u) + b_conv)
+        dt, B, C = u' W_x                     delta = softplus(dt W_dt + b_dt),   A = -exp(A_log)
+        h_t = exp(delta_t A) h_{t-1} + delta_t B_t u'_t
+        y_t = (C_t h_t + D u'_t) silu(z_t)    out = y W_out
+
+    Without selection delta, B and C are numbers that are learned and that no input changes: delta (d,), and B and C
+    (d, n) for each channel its own, a time-invariant state space as S4D-real is.
+
+    Weights: in_proj (m, 2d), columns u before z; conv_kernel (w, d), conv_bias (d,); x_proj (d, r + 2n), columns dt, B,
+    C; dt_proj (r, d); dt_bias (d,); A_log (d, n); D (d,); out_proj (d, m). They are those of Hugging Face's Mamba,
+    matrices transposed.
+
+    Args:
+        state_dim: n.
+        expand: d / m.
+        conv_width: w, how many steps the convolution sees.
+        selective: Whether the input decides delta, B and C.
+        depth: How many mixers add to one residual stream: out_proj starts smaller by the square root of it.
+
+    Raises:
+        ValueError: for an argument out of range, or an empty sequence.
+    """
+
+    def __init__(self, state_dim=16, expand=2, conv_width=4, selective=True, depth=1, **kwargs):
+        super().__init__(state_dim, expand, conv_width, depth, **kwargs)
+        if not isinstance(selective, bool):
+            raise ValueError(f"Mamba1 takes selective=True or False; received selective={selective!r}.")
+        self.selective = selective
+
+    def build(self, x_shape, initial_state_shape=None):
+        m = x_shape[-1]
+        d, n, r = self.expand * m, self.state_dim, math.ceil(m / 16)
+        self.in_proj = self._linear(m, 2 * d, "in_proj")
+        self._build_convolution(d)
+        self.dt_bias = self._add_single("dt_bias", (d,), self._step_initializer)
+        if self.selective:
+            self.x_proj = self._linear(d, r + 2 * n, "x_proj")
+            self.dt_proj = self._linear(r, d, "dt_proj")
+        else:
+            self.B = self._add_single("B", (d, n), "ones")
+            self.C = self._add_single("C", (d, n), RandomNormal(stddev=1.0))
+        self.A_log = self._add_single("A_log", (d, n), RealS4D())
+        self.D = self._add_single("D", (d,), "ones")
+        self.out_proj = self._linear(d, m, "out_proj", scale=1 / math.sqrt(self.depth))
+
+    def _projected(self, x):
+        u, z = ops.split(self.in_proj(x), 2, axis=-1)
+        return u, (z,)
+
+    def _state_shape(self):
+        return tuple(self.A_log.shape)
+
+    def _selection(self, read, rest):
+        A = -ops.exp(ops.convert_to_tensor(self.A_log))
+        if not self.selective:
+            delta = ops.softplus(ops.convert_to_tensor(self.dt_bias))
+            B, C = ops.convert_to_tensor(self.B), ops.convert_to_tensor(self.C)
+            return {"inputs": read, "delta": ops.broadcast_to(delta, ops.shape(read)), "A": A, "B": B, "C": C}
+        r, n = self.dt_proj.kernel.shape[0], self.state_dim
+        projected = self.x_proj(read)
+        delta = self.dt_proj(projected[..., :r])
+        delta = ops.softplus(ops.add(ops.cast(delta, self.dt_bias.dtype), self.dt_bias))
+        return {
+            "inputs": read,
+            "delta": delta,
+            "A": A,
+            "B": projected[..., r : r + n],
+            "C": projected[..., r + n :],
+        }
+
+    def _scan(self, read, rest, state, return_state):
+        scan = backend.selective_scan if self.selective else _time_invariant
+        found = self._selection(read, rest).values()
+        return scan(*found, self.D, *rest, initial_state=state, return_state=return_state)
+
+    def _step(self, read, rest, state):
+        u, delta, A, B, C = self._selection(read, rest).values()
+        if self.selective:
+            return state_space.selective_step(u, delta, A, B, C, self.D, *rest, state=state)
+        wide = ops.cast(u, state.dtype)
+        state = ops.exp(ops.multiply(delta[..., None], A)) * state + (delta * wide)[..., None] * B
+        y = ops.cast(ops.sum(state * C, axis=-1) + ops.multiply(wide, self.D), u.dtype)
+        return y * ops.silu(*rest), state
+
+    def _mixed(self, y, rest):
+        return self.out_proj(y)
+
+    def _of_channel(self, found, chosen):
+        u, delta, A, *vectors = (ops.cast(part, found["delta"].dtype) for part in found.values())
+        u, delta, A = u[..., chosen], delta[..., chosen], A[chosen]
+        shape = (*delta.shape, self.state_dim)
+        return u, delta, A, *(ops.broadcast_to(v[:, :, None] if self.selective else v[chosen], shape) for v in vectors)
+
+    def get_config(self):
+        """The constructor's arguments."""
+        return {**super().get_config(), "selective": self.selective}
+
+
+class _GroupedNorm(keras.layers.RMSNormalization):
+    """RMSNorm within each of `groups` groups of neighbouring channels; the part of a mixer, and never saved alone."""
+
+    def __init__(self, groups, **kwargs):
+        super().__init__(**kwargs)
+        self.groups = groups
+
+    def call(self, x):
+        shape = ops.shape(x)
+        grouped = ops.reshape(x, (*shape[:-1], self.groups, x.shape[-1] // self.groups))
+        return ops.reshape(ops.rms_normalization(grouped, epsilon=self.epsilon), shape) * self.scale
+
+
+@keras.saving.register_keras_serializable("kzoo.layers")
+class Mamba2(_Mixer):
+    """The mixer of Mamba-2: a state space for each head, whose one decay lets chunks of time be matrix products.
+
+        z, x | B | C, dt = x W_in             x', B', C' = silu(conv(x | B | C) + b_conv)
+        delta = softplus(dt + b_dt)           A = -exp(A_log), a number for each head
+        h_t = exp(delta_t A) h_{t-1} + delta_t x'_t B'_t^T       (p, n) for each head
+        y_t = h_t C'_t + D x'_t               out = RMSNorm(y silu(z)) W_out
+
+    Weights: in_proj (m, 2d + 2gn + h), columns z, x, B, C, dt; conv_kernel (w, d + 2gn), conv_bias; dt_bias, A_log, D
+    (h,); norm's scale (d,); out_proj (d, m). They are those of Hugging Face's Mamba-2, matrices transposed. As there,
+    the norm takes its mean within each group of d / g channels, and delta has no limits but those of softplus.
+
+    Args:
+        state_dim: n.
+        expand: d / m.
+        conv_width: w, how many steps the convolution sees.
+        head_dim: p, a divisor of d.
+        groups: g, how many B and C there are, a divisor of h.
+        depth: How many mixers add to one residual stream: out_proj starts smaller by the square root of it.
+
+    Raises:
+        ValueError: for an argument out of range, heads that do not share out, or an empty sequence.
+    """
+
+    def __init__(self, state_dim=16, expand=2, conv_width=4, head_dim=64, groups=1, depth=1, **kwargs):
+        super().__init__(state_dim, expand, conv_width, depth, **kwargs)
+        _positive("Mamba2", "head_dim", head_dim)
+        _positive("Mamba2", "groups", groups)
+        self.head_dim = head_dim
+        self.groups = groups
+        self._decay_initializer = LogUniform(1.0, 16.0)
+
+    def build(self, x_shape, initial_state_shape=None):
+        m = x_shape[-1]
+        d, n, g = self.expand * m, self.state_dim, self.groups
+        h = d // self.head_dim
+        if d % self.head_dim or h % g:
+            raise ValueError(
+                f"Mamba2 shares its {d} inner channels out among heads of head_dim={self.head_dim}, and the heads "
+                f"among groups={g}; received numbers that do not divide. Take a divisor of {d}, and one of the heads."
+            )
+        self.in_proj = self._linear(m, 2 * d + 2 * g * n + h, "in_proj")
+        self._build_convolution(d + 2 * g * n)
+        self.dt_bias = self._add_single("dt_bias", (h,), self._step_initializer)
+        self.A_log = self._add_single("A_log", (h,), self._decay_initializer)
+        self.D = self._add_single("D", (h,), "ones")
+        self.norm = _GroupedNorm(g, epsilon=EPSILON, dtype=self.dtype_policy, name="norm")
+        self.norm.build((None, d))
+        self.out_proj = self._linear(d, m, "out_proj", scale=1 / math.sqrt(self.depth))
+
+    def _projected(self, x):
+        d, h = self.out_proj.kernel.shape[0], self.dt_bias.shape[0]
+        projected = self.in_proj(x)
+        return projected[..., d:-h], (projected[..., :d], projected[..., -h:])
+
+    def _state_shape(self):
+        return self.dt_bias.shape[0], self.head_dim, self.state_dim
+
+    def _selection(self, read, rest):
+        gn = self.groups * self.state_dim
+        d = read.shape[-1] - 2 * gn
+        dt = ops.cast(rest[1], self.dt_bias.dtype)
+        by_group = (*ops.shape(read)[:-1], self.groups, self.state_dim)
+        return {
+            "inputs": read[..., :d],
+            "delta": ops.softplus(ops.add(dt, self.dt_bias)),
+            "A": -ops.exp(ops.convert_to_tensor(self.A_log)),
+            "B": ops.reshape(read[..., d : d + gn], by_group),
+            "C": ops.reshape(read[..., d + gn :], by_group),
+        }
+
+    def _by_head(self, u):
+        return ops.reshape(u, (*ops.shape(u)[:-1], self.dt_bias.shape[0], self.head_dim))
+
+    def _scan(self, read, rest, state, return_state):
+        u, *found = self._selection(read, rest).values()
+        return state_space.ssd(self._by_head(u), *found, self.D, initial_state=state, return_state=return_state)
+
+    def _step(self, read, rest, state):
+        u, *found = self._selection(read, rest).values()
+        return state_space.ssd_step(self._by_head(u), *found, self.D, state=state)
+
+    def _mixed(self, y, rest):
+        gate = ops.silu(rest[0])
+        return self.out_proj(self.norm(ops.reshape(y, ops.shape(gate)) * gate))
+
+    def _of_channel(self, found, chosen):
+        u, delta, A, *vectors = (ops.cast(part, found["delta"].dtype) for part in found.values())
+        p, h = self.head_dim, self.dt_bias.shape[0]
+        A = ops.broadcast_to(ops.repeat(A, p)[:, None], (h * p, self.state_dim))
+        vectors = [ops.repeat(v, h * p // self.groups, axis=2)[:, :, chosen] for v in vectors]
+        return u[..., chosen], ops.repeat(delta, p, axis=-1)[..., chosen], A[chosen], *vectors
+
+    def get_config(self):
+        """The constructor's arguments."""
+        return {**super().get_config(), "head_dim": self.head_dim, "groups": self.groups}
+
+
+@keras.saving.register_keras_serializable("kzoo.layers")
+class MambaBlock(keras.layers.Layer):
+    """x + mixer(RMSNorm(x)), the residual block of both papers; epsilon of the norm is 1e-5.
+
+    Args:
+        version: 1 for `Mamba1`, 2 for `Mamba2`.
+        **arguments: Of the mixer.
+
+    Raises:
+        ValueError: if there is no such version.
+    """
+
+    def __init__(self, version=1, name=None, dtype=None, trainable=True, **arguments):
+        super().__init__(name=name, dtype=dtype, trainable=trainable, autocast=False)
+        if version not in (1, 2) or isinstance(version, bool):
+            raise ValueError(f"MambaBlock has the versions 1 and 2; received version={version!r}.")
+        self.version = version
+        self.norm = keras.layers.RMSNormalization(epsilon=EPSILON, dtype=self.dtype_policy, name="norm")
+        mixer = {1: Mamba1, 2: Mamba2}[version]
+        self.mixer = mixer(**arguments, dtype=self.dtype_policy, name="mixer")
+        self._arguments = arguments
+
+    def build(self, x_shape, initial_state_shape=None):
+        self.norm.build(x_shape)
+        self.mixer.build(x_shape)
+
+    def call(self, x, initial_state=None, return_state=False):
+        """(b, t, m) to (b, t, m), with `return_state` a pair of it and the mixer's last state."""
+        x = ops.cast(x, self.compute_dtype)
+        y = self.mixer(self.norm(x), initial_state=initial_state, return_state=return_state)
+        return (x + y[0], y[1]) if return_state else x + y
+
+    def step(self, x, state):
+        """(b, m) and the mixer's state to (b, m) and its next state."""
+        y, state = self.mixer.step(self.norm(x), state)
+        return x + y, state
+
+    def compute_output_spec(self, x, initial_state=None, return_state=False):
+        return keras.KerasTensor(x.shape, self.compute_dtype)
+
+    def get_config(self):
+        """The constructor's arguments."""
+        return {**super().get_config(), "version": self.version, **self._arguments}
+
+
+def _time_invariant(u, delta, A, B, C, D, z, initial_state=None, return_state=False):
+    """The scan where delta, B and C are the same at every step: one long convolution, by a Fourier transform.
+
+        y_t = (sum over s <= t of K_{t-s} u_s + D u_t) silu(z_t),   K_s = C exp(s delta A) delta B summed over n
+
+    Args:
+        u, delta, z: (b, t, d); of delta the first step counts.
+        A, B, C: (d, n).
+        D: (d,).
+        initial_state: (b, d, n) or None.
+        return_state: Whether to give the last state, too.
+    """
+    delta, wide = delta[0, 0], ops.swapaxes(ops.cast(u, delta.dtype), 1, 2)  # (d,), (b, d, t)
+    steps = ops.cast(ops.arange(ops.shape(u)[1] + 1), delta.dtype)
+    decay = ops.exp(ops.multiply((delta[:, None] * A)[..., None], steps))  # (d, n, t + 1)
+    entering = (delta[:, None] * B)[..., None] * decay[..., :-1]
+    kernel = ops.sum(C[..., None] * entering, axis=1)
+    # Twice as long, since the convolution of a transform is a circle.
+    real, imaginary = ops.rfft(ops.concatenate([wide, ops.zeros_like(wide)], axis=-1))
+    k_real, k_imaginary = ops.rfft(ops.concatenate([kernel, ops.zeros_like(kernel)], axis=-1))
+    product = real * k_real - imaginary * k_imaginary, real * k_imaginary + imaginary * k_real
+    y = ops.irfft(product)[..., : u.shape[1]] + wide * ops.reshape(D, (-1, 1))
+    if initial_state is not None:
+        y = y + ops.einsum("bdn,dnt->bdt", initial_state * C, decay[..., 1:])
+    y = ops.cast(ops.swapaxes(y, 1, 2), u.dtype) * ops.silu(z)
+    if not return_state:
+        return y
+    state = ops.einsum("dnt,bdt->bdn", ops.flip(entering, axis=-1), wide)
+    if initial_state is not None:
+        state = state + decay[..., -1] * initial_state
+    return y, state
+
+
+def _positive(owner, key, value):
+    if type(value) is not int or value < 1:
+        raise ValueError(f"{owner} needs a whole number of at least 1; received {key}={value!r}. Pass, for example, 4.")
