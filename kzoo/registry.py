@@ -114,6 +114,15 @@ _MODELS = {
             kinds=("movements",),
             tasks=("regression",),
         ),
+        ModelInfo(
+            "transformer",
+            "sequence",
+            "kzoo.models.transformer:Transformer",
+            "Attention in pre-norm blocks: GPT-2's decoder, or an encoder",
+            ("pydoc", "shakespeare", "mnist_rows", "selective_copying", "induction_heads"),
+            kinds=("text", "sequence"),
+            tasks=("tokens", "classification", "regression"),
+        ),
     )
 }
 

@@ -1,0 +1,67 @@
+"""Recipes of the Transformer: `kzoo train transformer --data NAME`.
+
+"shakespeare" is the run of nanoGPT's character model for a CPU: 4 layers of width 128, 2,000 steps of 12 windows of 64
+characters; its validation part is kzoo's test part. Differs from it: the embeddings and positions do not decay, as
+nothing but kernels does in kzoo.
+"""
+
+from kzoo.recipe import (
+    ClippingSpec,
+    DataSpec,
+    ModelSpec,
+    OptimizerSpec,
+    Recipe,
+    RegularisationSpec,
+    ScheduleSpec,
+)
+
+_common = {
+    "clipping": ClippingSpec(global_norm=1.0),
+    "regularisation": RegularisationSpec(weight_decay=0.1),
+    "schedule": ScheduleSpec("cosine", warmup_epochs=0.5, floor=0.1),
+}
+
+
+def _text(name: str) -> Recipe:
+    return Recipe(
+        model=ModelSpec("transformer", {"use_bias": False}),
+        # 200 steps an epoch, each of windows that were not seen before; the warm-up takes 100.
+        data=DataSpec(name, validation_fraction=0.05, arguments={"window": 64, "samples": 2400}),
+        optimizer=OptimizerSpec("adamw", learning_rate=1e-3, beta_2=0.99),
+        epochs=10,
+        batch_size=12,
+        **_common,
+    )
+
+
+RECIPES = {
+    "pydoc": _text("pydoc"),
+    "shakespeare": _text("shakespeare"),
+    "mnist_rows": Recipe(
+        # 28 rows of an image, which see each other all at once.
+        model=ModelSpec("transformer", {"hidden_dim": 64, "num_layers": 2, "dropout": 0.1}),
+        # 3,000 images choose the best epoch; the rest is worth more in training.
+        data=DataSpec("mnist_rows", validation_fraction=0.05),
+        optimizer=OptimizerSpec("adamw", learning_rate=2e-3),
+        epochs=12,
+        batch_size=128,
+        **_common,
+    ),
+    "selective_copying": Recipe(
+        model=ModelSpec("transformer", {"hidden_dim": 64, "num_layers": 2}),
+        data=DataSpec("selective_copying", validation_fraction=0.05),
+        optimizer=OptimizerSpec("adamw", learning_rate=1e-3),
+        epochs=20,
+        batch_size=64,
+        **_common,
+    ),
+    "induction_heads": Recipe(
+        # Rotary positions, so that the trained model can be asked about longer sequences than it was trained on.
+        model=ModelSpec("transformer", {"hidden_dim": 64, "num_layers": 2, "positions": "rotary"}),
+        data=DataSpec("induction_heads", validation_fraction=0.05),
+        optimizer=OptimizerSpec("adamw", learning_rate=1e-3),
+        epochs=20,
+        batch_size=32,
+        **_common,
+    ),
+}
