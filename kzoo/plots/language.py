@@ -78,13 +78,14 @@ def attention_grid(maps, tokens=None, *, title: str):
     return figure
 
 
-def delta_over_text(delta, text, *, title: str, columns: int = COLUMNS):
+def delta_over_text(delta, text, *, title: str, what: str = "delta (no unit)", columns: int = COLUMNS):
     """A text whose tokens are coloured by how strongly a state space model writes them down, as a Figure.
 
     Args:
         delta: (t,) step sizes, or (l, t), a copy of the text for each layer. The mean over a layer's channels is meant.
         text: t characters, or t strings of any length.
         title: which model on what.
+        what: what the numbers are, with their unit.
         columns: Characters in a line; a line ends at a newline, too.
 
     A large delta writes the token into the state and lets go of what was there; at a small one the state stays.
@@ -103,18 +104,16 @@ def delta_over_text(delta, text, *, title: str, columns: int = COLUMNS):
         raise ValueError(f"delta is a step size, at least 0; received values from {delta.min()} to {delta.max()}.")
     layers = np.atleast_2d(delta)
     places, lines = _wrapped(tokens, columns)
-    figure = new_figure(10.0, (0.3 * lines + 0.55) * len(layers) + 0.7, title)
+    figure = new_figure(10.0, (0.3 * lines + 0.35) * len(layers) + 0.7, title)
     cells = figure.subplots(len(layers), 1, squeeze=False)[:, 0]
     for number, (axes, values) in enumerate(zip(cells, layers, strict=True)):
         image = _coloured(axes, tokens, places, values, columns, lines)
         if len(layers) > 1:
             axes.set_title(f"layer {number + 1}", fontsize=LABEL, loc="left")
         bar = figure.colorbar(image, ax=axes, fraction=0.02, pad=0.01)
+        bar.ax.locator_params(nbins=max(2, lines))
         bar.ax.tick_params(labelsize=TICK - 1)
-        if len(layers) == 1:
-            bar.set_label("delta (no unit)\nkeeps - writes", fontsize=TICK)
-    if len(layers) > 1:
-        figure.supxlabel("delta (no unit): pale keeps the state, dark writes the token into it", fontsize=LABEL)
+    figure.supxlabel(f"{what}: pale keeps the state, dark writes the token into it", fontsize=LABEL)
     return figure
 
 
