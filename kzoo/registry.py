@@ -123,6 +123,15 @@ _MODELS = {
             kinds=("text", "sequence"),
             tasks=("tokens", "classification", "regression"),
         ),
+        ModelInfo(
+            "mamba",
+            "sequence",
+            "kzoo.models.mamba:Mamba",
+            "State spaces whose input decides what they keep: the same cost a token at any length",
+            ("pydoc", "shakespeare", "mnist_rows", "selective_copying", "induction_heads"),
+            kinds=("text", "sequence"),
+            tasks=("tokens", "classification", "regression"),
+        ),
     )
 }
 
