@@ -57,7 +57,9 @@ def attention_grid(maps, tokens=None, *, title: str):
     layers, heads, length, _ = maps.shape
     names = _names(tokens, length)
     named = 0 < len(names) <= MAX_NAMED
-    size = max(1.7, 0.14 * length if named else 0)
+    # As large as the names need, as long as the page is not too wide for it.
+    size = max(1.7, min(0.14 * length, 13 / heads) if named else 0)
+    text = min(TICK, 60 * size / length)
     figure = new_figure(size * heads + 1.6, size * layers + 1.2, title)
     grid = figure.subplots(layers, heads, squeeze=False, sharex=True, sharey=True)
     for layer, row in enumerate(grid):
@@ -66,8 +68,8 @@ def attention_grid(maps, tokens=None, *, title: str):
             label(axes, title=f"layer {layer + 1}, head {head + 1}")
             axes.title.set_fontsize(LABEL)
             if named:
-                _name_ticks(axes.xaxis, names)
-                _name_ticks(axes.yaxis, names)
+                _name_ticks(axes.xaxis, names, text)
+                _name_ticks(axes.yaxis, names, text)
         label(row[0], y="this token")
     for axes in grid[-1]:
         label(axes, x="looks at")
@@ -315,13 +317,13 @@ def _sign(token: str) -> str:
     return _SIGNS.get(token) or "".join(_SIGNS.get(character, character) for character in token)
 
 
-def _name_ticks(axis, names) -> None:
+def _name_ticks(axis, names, size: float = TICK) -> None:
     """Write tokens along an axis of an axes, or along a secondary axes."""
     setter = axis.set_xticks if hasattr(axis, "set_xticks") else axis.set_ticks
     setter(range(len(names)), [_sign(name) for name in names])
     ticks = axis.get_xticklabels() if hasattr(axis, "get_xticklabels") else axis.get_ticklabels()
     for tick in ticks:
-        tick.set(fontsize=TICK, **_TOKEN)
+        tick.set(fontsize=size, **_TOKEN)
 
 
 def _wrapped(tokens, columns: int):
