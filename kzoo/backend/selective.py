@@ -73,6 +73,11 @@ def check(given):
             )
 
 
+NO_SECOND_DERIVATIVE = (
+    "The gradient of selective_scan has no gradient of its own on torch and TensorFlow.\n"
+    "Where a second derivative is wanted, use JAX: export KERAS_BACKEND=jax"
+)
+
 # What to do where an argument has another shape.
 _REMEDIES = {
     "u": "\nGive a single sequence a batch of one: u[None]",

@@ -2,6 +2,8 @@
 
 # ruff: noqa: N806 (A, B, C and D are the matrices of the equations)
 
+import time
+
 import keras
 import numpy as np
 import pytest
@@ -207,6 +209,220 @@ def test_the_state_is_float32_where_the_input_is_half(half):
     expected, _ = reference(rounded, {"y": ones, "state": np.zeros((1, 1, 1))})
     # Fifteen hundred roundings of float32; a state of half precision is off by more than half.
     np.testing.assert_allclose(numpy(state), expected["state"], rtol=1e-4)
+
+
+def drawn(seed):
+    """An initializer that draws the same numbers on every backend."""
+    return lambda shape, dtype: ops.convert_to_tensor(0.3 * np.random.default_rng(seed).normal(size=shape), dtype)
+
+
+class Selective(keras.layers.Layer):
+    """A small selective state space over (b, t, d), by `selective_scan` or step by step."""
+
+    def __init__(self, by_scan=True, **kwargs):
+        super().__init__(**kwargs)
+        self.by_scan = by_scan
+
+    def build(self, shape):
+        self.size = self.add_weight(shape=(shape[-1], shape[-1]), initializer=drawn(0), name="size")
+        self.into = self.add_weight(shape=(shape[-1], STATES), initializer=drawn(1), name="into")
+        self.out = self.add_weight(shape=(shape[-1], STATES), initializer=drawn(2), name="out")
+        self.log = self.add_weight(shape=(shape[-1], STATES), initializer=drawn(3), name="log")
+        self.skip = self.add_weight(shape=(shape[-1],), initializer="ones", name="skip")
+
+    def call(self, x):
+        delta = ops.softplus(ops.matmul(x, self.size))
+        A, B, C = -ops.exp(self.log), ops.matmul(x, self.into), ops.matmul(x, self.out)
+        if self.by_scan:
+            return backend.selective_scan(x, delta, A, B, C, self.skip, z=x)
+
+        def step(h, x):
+            x, delta, B, C = x
+            h = ops.exp(delta[..., None] * A) * h + (delta * x)[..., None] * B[:, None]
+            return h, (ops.sum(h * C[:, None], axis=-1) + self.skip * x) * ops.silu(x)
+
+        xs = tuple(ops.swapaxes(tensor, 0, 1) for tensor in (x, delta, B, C))
+        return ops.swapaxes(backend.scan(step, ops.zeros((ops.shape(x)[0], *A.shape)), xs)[1], 0, 1)
+
+
+def fitted(layer, length, jit):
+    inputs = keras.Input((length, WIDTH))
+    model = keras.Model(inputs, layer(inputs))
+    model.compile(keras.optimizers.SGD(0.02), "mse", jit_compile=jit)
+    generator = np.random.default_rng(0)
+    # Seven samples in batches of four: the compiled step sees two sizes.
+    x, y = (generator.normal(size=(7, 20, WIDTH)).astype("float32") for _ in range(2))
+    model.fit(x, y, batch_size=4, epochs=2, shuffle=False, verbose=0)
+    return model
+
+
+@pytest.mark.parametrize("jit", COMPILED)
+@pytest.mark.parametrize("length", [20, None])
+def test_fit_with_an_unknown_batch_and_length_learns_what_a_loop_written_out_learns(jit, length):
+    model = fitted(Selective(), length, jit)
+    expected = fitted(Selective(by_scan=False), 20, jit)
+    for weight, other in zip(model.get_weights(), expected.get_weights(), strict=True):
+        np.testing.assert_allclose(weight, other, atol=1e-6)
+    assert np.abs(model.get_weights()[0] - numpy(drawn(0)((WIDTH, WIDTH), "float32"))).max() > 1e-3
+    if length is None:
+        assert model.predict(np.ones((2, 33, WIDTH), "float32"), verbose=0).shape == (2, 33, WIDTH)
+
+
+@pytest.mark.parametrize("jit", COMPILED)
+def test_fit_takes_mixed_precision(jit):
+    model = fitted(Selective(dtype="mixed_bfloat16"), 20, jit)
+    expected = fitted(Selective(), 20, jit)
+    start = numpy(drawn(0)((WIDTH, WIDTH), "float32"))
+    learned, half = (each.get_weights()[0] - start for each in (expected, model))
+    # Eight bits of mantissa in what goes in.
+    assert 0 < np.abs(half - learned).max() < 0.05 * np.abs(learned).max()
+
+
+@pytest.mark.skipif(NAME == "jax", reason="on JAX the backward pass is differentiable, see below")
+def test_a_second_derivative_is_refused():
+    tensors = {name: ops.convert_to_tensor(value) for name, value in problem(6)[0].items()}
+    if NAME == "torch":
+        import torch
+
+        # What comes in has no graph, yet the gradient depends on u.
+        u = tensors["u"].requires_grad_()
+        (first,) = torch.autograd.grad(backend.selective_scan(**tensors).sum(), u, create_graph=True)
+        with pytest.raises(NotImplementedError, match="no gradient of its own"):
+            (first**2).sum().backward()
+        return
+    import tensorflow as tf
+
+    def second(u):
+        with tf.GradientTape() as outer:
+            outer.watch(u)
+            with tf.GradientTape() as inner:
+                inner.watch(u)
+                y = tf.reduce_sum(backend.selective_scan(**{**tensors, "u": u}))
+            first = inner.gradient(y, u)
+        return outer.gradient(first, u)
+
+    for function in (second, tf.function(second, autograph=False)):
+        with pytest.raises(NotImplementedError, match="no gradient of its own"):
+            function(tensors["u"])
+
+
+@pytest.mark.skipif(NAME != "jax", reason="the others refuse")
+def test_a_second_derivative_on_jax_is_the_slope_of_the_first():
+    import jax
+
+    given, weights = problem(20)
+
+    def first(delta):
+        return jax.grad(lambda delta: (backend.selective_scan(**{**given, "delta": delta}) * weights["y"]).sum())(delta)
+
+    bump = np.random.default_rng(1).normal(size=given["delta"].shape).astype("float32")
+    own = jax.jit(jax.grad(lambda delta: (first(delta) * bump).sum()))(given["delta"])
+    weights["state"][:] = 0
+    exact = {name: value.astype("float64") for name, value in given.items()}
+
+    def slope(direction, size=1e-6):
+        ends = (
+            reference({**exact, "delta": exact["delta"] + s * direction}, weights)[1]["delta"] for s in (size, -size)
+        )
+        high, low = ends
+        return ((high - low) * bump).sum() / (2 * size)
+
+    for seed in range(3):
+        direction = np.random.default_rng(seed).normal(size=bump.shape)
+        np.testing.assert_allclose((numpy(own) * direction).sum(), slope(direction), rtol=1e-4)
+
+
+@pytest.mark.skipif(NAME != "torch", reason="Keras infers shapes on a device without numbers on torch alone")
+def test_shapes_are_inferred_without_a_loop():
+    start = time.process_time()
+    assert Selective()(keras.Input((10**7, WIDTH))).shape == (None, 10**7, WIDTH)
+    assert time.process_time() - start < 5
+
+
+@pytest.mark.skipif(NAME == "tensorflow", reason="TensorFlow tells nobody what it keeps")
+def test_of_the_states_only_those_at_the_starts_of_chunks_are_kept():
+    length, batch, width, states = 640, 2, 128, 64
+    given, _ = problem(length, batch, width, states)
+    one = 4 * batch * width * states
+    if NAME == "jax":
+        import jax
+
+        _, pull = jax.vjp(lambda u: backend.selective_scan(**{**given, "u": u}), given["u"])
+        kept = sum(leaf.nbytes for leaf in jax.tree.leaves(pull))
+    else:
+        import torch
+
+        kept, seen = 0, set()
+
+        def pack(tensor):
+            nonlocal kept
+            kept += tensor.nbytes if tensor.data_ptr() not in seen else 0
+            seen.add(tensor.data_ptr())
+            return tensor
+
+        tensors = {name: ops.convert_to_tensor(value) for name, value in given.items()}
+        tensors["u"].requires_grad_()
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+            backend.selective_scan(**tensors)
+    sequences = 8 * given["u"].nbytes + 3 * given["B"].nbytes
+    assert kept < length // 16 * one + sequences
+    assert length * one > 4 * (length // 16 * one + sequences)
+
+
+def test_without_a_gradient_torch_keeps_no_states():
+    given, _ = problem(50)
+    tensors = {name: ops.convert_to_tensor(value) for name, value in given.items()}
+    expected = numpy(backend.selective_scan(**tensors))
+    if NAME == "torch":
+        import torch
+
+        tensors["u"].requires_grad_()
+        with torch.inference_mode():
+            y = backend.selective_scan(**tensors)
+        np.testing.assert_array_equal(numpy(y), expected)
+        with torch.no_grad():
+            assert backend.selective_scan(**tensors).grad_fn is None
+
+
+def test_forward_and_backward_take_time_in_proportion_to_the_length():
+    def seconds(length):
+        given, weights = problem(length, batch=4, width=16, states=8)
+        variables = {name: keras.Variable(value) for name, value in given.items()}
+
+        def loss():
+            y = backend.selective_scan(**{name: ops.convert_to_tensor(value) for name, value in variables.items()})
+            return ops.sum(y * ops.convert_to_tensor(weights["y"]))
+
+        def both():
+            return backend.value_and_grad(loss, list(variables.values()))[1][0]
+
+        if NAME == "jax":
+            import jax
+
+            both = jax.jit(both)
+        numpy(both())
+        times = []
+        for _ in range(3):
+            start = time.process_time()
+            numpy(both())
+            times.append(time.process_time() - start)
+        return min(times)
+
+    # Sixteen times the length: a quadratic part of any weight would show.
+    assert seconds(16384) < 40 * seconds(1024)
+
+
+def test_the_docstring_is_the_same_on_every_backend():
+    from pathlib import Path
+
+    import kzoo
+
+    texts = []
+    for name in backend.NAMES:
+        source = (Path(kzoo.__file__).parent / "backend" / f"{name}.py").read_text()
+        start = source.index("def selective_scan(")
+        texts.append(source[start : source.index('"""\n', source.index('"""', start) + 3)])
+    assert texts[0] == texts[1] == texts[2]
 
 
 BAD = [
