@@ -1,4 +1,4 @@
-"""The command `kzoo`: list | info | train | evaluate | publish | convert | demo | doctor.
+"""The command `kzoo`: list | info | train | evaluate | generate | publish | convert | demo | doctor.
 
 A mistake that the user can mend is printed as one message without a traceback, with exit code 2. Keras loads only
 for the commands that need a model.
@@ -20,6 +20,7 @@ _COMMANDS = {
     "info": "one model or preset: its arguments, recipes and figures",
     "train": "train a model into a run folder",
     "evaluate": "measure a run, a preset or a .keras file on a test set",
+    "generate": "continue a text with a model that was trained on texts",
     "publish": "turn a finished run into a preset folder",
     "convert": "a model of Hugging Face's transformers to a preset, and back",
     "demo": "live demos in the browser: list them, run one, write one as a Hugging Face Space",
@@ -117,6 +118,49 @@ def _evaluate(argv) -> int:
     result = measure(given.model, given.data)
     name, samples = result.pop("data"), result.pop("samples")
     print(f"{given.model} on the {samples:,} test samples of {name}: {sentence(result)}")
+    return 0
+
+
+def _generate(argv) -> int:
+    parser = argparse.ArgumentParser(
+        prog="kzoo generate", description="Continue a text. It is printed as it comes, the prompt first."
+    )
+    parser.add_argument("model", help="a run folder, a preset's name or folder, or a .keras file")
+    parser.add_argument("--prompt", default="", help='the beginning; "-" reads it from standard input')
+    parser.add_argument("--length", type=int, default=500, metavar="N", help="tokens to write (default: 500)")
+    parser.add_argument(
+        "--temperature", type=float, default=1.0, metavar="T", help="0 for the most probable token (default: 1)"
+    )
+    parser.add_argument("--top_k", "--top-k", type=int, metavar="K", help="choose among the K most probable tokens")
+    parser.add_argument(
+        "--top_p",
+        "--top-p",
+        type=float,
+        metavar="P",
+        help="choose among the fewest tokens of together that probability",
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="decides the choices (default: 0)")
+    given = parser.parse_args(argv)
+    _refuse_folder_of_runs(given.model)
+    prompt = sys.stdin.read() if given.prompt == "-" else given.prompt
+
+    from kzoo.models.preset import load_model
+    from kzoo.sampling import stream_text
+
+    pieces = stream_text(
+        load_model(given.model),
+        prompt,
+        given.length,
+        temperature=given.temperature,
+        top_k=given.top_k,
+        top_p=given.top_p,
+        seed=given.seed,
+    )
+    first = next(pieces)  # what is refused is refused before anything is printed
+    print(prompt, end=first, flush=True)
+    for piece in pieces:
+        print(piece, end="", flush=True)
+    print()
     return 0
 
 
