@@ -22,7 +22,7 @@ from kzoo.errors import KzooError, UnknownName
 from kzoo.files import copy, replacing, replacing_folder, runs_in, write_json
 
 TOKENIZER = "tokenizer.json"
-FILES = {"config.json", "model.weights.h5", "recipe.json", "metrics.json", "probe.json", TOKENIZER, "README.md"}
+FILES = {"config.json", "model.weights.h5", "recipe.json", "metrics.json", "probe.json", "README.md"}
 
 
 def check_free(folder: Path, overwrite: bool, remedy: str) -> None:
@@ -36,7 +36,7 @@ def check_free(folder: Path, overwrite: bool, remedy: str) -> None:
     found = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     if not found:
         return
-    if other := sorted(found - FILES if "config.json" in found else found):
+    if other := sorted(found - FILES - {TOKENIZER} if "config.json" in found else found):
         named = ", ".join(other[:5]) + (" ..." if len(other) > 5 else "")
         raise KzooError(f"{folder} holds other files than a preset's: {named}. Name a new folder, such as ./my_preset.")
     if not overwrite:
