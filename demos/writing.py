@@ -29,12 +29,16 @@ import link
 import live
 import validate
 
+import kzoo
 from kzoo.sampling import stream_text
 
 LONGEST = 300  # characters of a prompt
 MOST = 500  # characters to write
-VOCABULARY = 65  # characters of the shipped models: a top-k of all of them keeps all
+# The characters of the shipped models, in the order of their tokens.
+CHARACTERS = "\n !$&',-.3:;?ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+VOCABULARY = len(CHARACTERS)  # a top-k of all of them keeps all
 UPDATES = 40  # of the page, at most, while one text is written
+WRITING = "Writing \u2026"
 # Several visitors' texts side by side; others wait in the queue.
 WRITE = {"concurrency_id": "write", "concurrency_limit": 3}
 _QUIET = {"show_progress": "hidden", "preprocess": False, **kit.PRIVATE}
@@ -60,7 +64,7 @@ class Settings:
     length: int = 200
     temperature: float = 0.8
     top_k: int = VOCABULARY
-    top_p: float = 1.0
+    top_p: float = 1
     seed: int = 0
 
     def sampling(self) -> dict:
@@ -128,6 +132,16 @@ def check_text(text, begun, place) -> tuple[str, int, int]:
     return text, min(begun, len(text)), min(place, len(text) - 1)
 
 
+def model(preset: str):
+    """A shipped model, such as that of "transformer_shakespeare"; an untrained one of its kind where it is missing."""
+    return kit.preset(preset) or _untrained(preset.partition("_")[0])
+
+
+@functools.cache
+def _untrained(name: str):
+    return kzoo.create_model(name, seed=0, num_outputs=VOCABULARY, vocabulary=CHARACTERS)
+
+
 # --- writing -------------------------------------------------------------------------------------------------------
 
 
@@ -163,6 +177,11 @@ def write(model, settings: Settings, stop=None, most: int | None = None):
         text += part
         times.append(seconds / max(len(part), 1))
         yield text, statistics.median(times[1:]) if len(times) > 1 else None
+
+
+def whole(model, settings: Settings) -> tuple[str, float | None]:
+    """The text that `write` comes to, and the median of the seconds a character took, or None."""
+    return list(write(model, settings))[-1] if settings.length else (settings.prompt, None)
 
 
 def code(seen: Seen, preset: str) -> str:
@@ -303,6 +322,7 @@ class Panel:
     Attributes:
         first: The `Seen` that the page opens with.
         pictures: What `look` draws of it, to make the page's components from; the first is the text.
+        shown: The hidden components of the text on screen and of its prompt's length, once the panel is connected.
     """
 
     def __init__(
@@ -349,9 +369,9 @@ class Panel:
             max_length=LONGEST,
             elem_id=f"{self.name}-prompt",
         )
-        with gr.Row(elem_classes="kz-buttons"):
+        with gr.Row():
             for word in self.examples:
-                self._buttons[word] = gr.Button(word, size="sm", scale=0, min_width=90)
+                self._buttons[word] = gr.Button(word, size="sm", scale=0, min_width=120)
         with gr.Row(elem_classes="kz-buttons"):
             self._write = gr.Button("\u25b6 Write", variant="primary", min_width=96, scale=0)
             self._stop = gr.Button("Stop", min_width=76, scale=0)
@@ -398,6 +418,7 @@ class Panel:
         begun = gr.Number(self.first.begun, maximum=LONGEST, label="The prompt's length", **hidden)
         place = gr.Number(self.first.place, maximum=LONGEST + MOST - 1, label="Place", **hidden)
         count = gr.Number(len(self.first.text) - self.first.begun, maximum=MOST, label="Written", **hidden)
+        self.shown = text, begun
         self._controls = {field: getattr(self, field) for field in FIELDS}
         state = gr.State(None, time_to_live=live.STATE_LIFE, delete_callback=_end)
         drawn = [self.text, *pictures, panel, place]
@@ -425,7 +446,9 @@ class Panel:
         on(functools.partial(gr.on, moved), self._on_look, asked, drawn, "look", **live.LIVE)
         for number, part in enumerate((self.text, *picks)):
             outputs = [*drawn, *self._views.values()]
-            on(part.pick, self._on_pick, asked, outputs, f"pick_{number}", **live.LIVE)
+            # Each with its own data, one after another: of the last one alone, Gradio forgets what was clicked.
+            one_by_one = {"trigger_mode": "multiple", "concurrency_limit": 1}
+            on(part.pick, self._on_pick, asked, outputs, f"pick_{number}", **one_by_one)
         opened = [*written, *self._controls.values(), *self._views.values()]
         on(demo.load, self._on_load(linked), None, opened, "load", **WRITE)
 
@@ -452,7 +475,7 @@ class Panel:
         begun, text, seconds = len(settings.prompt), settings.prompt, None
         for text, seconds in write(self.model(), settings, turn.stop, most):
             seen = Seen(settings, text, begun, 0)
-            line = self.status(seen, seconds, "Writing \u2026")
+            line = self.status(seen, seconds, WRITING)
             yield [turn, line, gr.skip(), gr.skip(), gr.skip(), growing_html(text, begun), *resting]
         if turn.replaced:  # something else is on the page by now
             return
@@ -466,7 +489,7 @@ class Panel:
         _end(turn)
         turn = _Turn()
         # First of all the session learns of its turn, so that Stop finds it.
-        yield [turn, *[gr.skip()] * (self._size[0] - 1)]
+        yield [turn, live.status([], WRITING), *[gr.skip()] * (self._size[0] - 2)]
         yield from self._writing(turn, settings, place, view)
 
     def _on_example(self, word):
