@@ -254,9 +254,18 @@ class Mamba(SequenceModel):
 
     def _mixed_inputs(self, x, blocks):
         """Pairs of a block and what its mixer reads."""
-        given = keras.Model(self.input, [block.input for block in blocks])(np.asarray(x), training=False)
-        given = given if isinstance(given, (list, tuple)) else [given]
-        return [(block, block.norm(one)) for block, one in zip(blocks, given, strict=True)]
+        if self.vocabulary is None:
+            x = keras.Model(self.input, self.get_layer("embedding").output)(np.asarray(x), training=False)
+        else:  # by the layers: the graph takes texts of one length alone
+            x = self.get_layer("embedding")(ops.convert_to_tensor(x))
+        found = []
+        for block in self._blocks():
+            if block in blocks:
+                found.append((block, block.norm(x)))
+            if block is blocks[-1]:
+                break
+            x = block(x)
+        return found
 
     def _read_on(self, tokens, state, advance):
         if self.task != "tokens":
