@@ -37,7 +37,7 @@ MOST = 500  # characters to write
 # The characters of the shipped models, in the order of their tokens.
 CHARACTERS = "\n !$&',-.3:;?ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 VOCABULARY = len(CHARACTERS)  # a top-k of all of them keeps all
-UPDATES = 40  # of the page, at most, while one text is written
+UPDATES = 40  # of the page, about, while one text is written
 WRITING = "Writing \u2026"
 # Several visitors' texts side by side; others wait in the queue.
 WRITE = {"concurrency_id": "write", "concurrency_limit": 3}
@@ -146,7 +146,7 @@ def _untrained(name: str):
 
 
 def write(model, settings: Settings, stop=None, most: int | None = None):
-    """Writes, and yields what there is so far, prompt included, at most UPDATES times.
+    """Writes, and yields what there is so far, prompt included, about UPDATES times.
 
     The model is held while a piece is written, and no longer: visitors take turns.
 
@@ -345,7 +345,10 @@ class Panel:
         self.first, self.examples = first, examples
         self.check_view, self.cells, self.seconds = check_view, cells or (lambda seen: []), seconds
         self.pictures = list(look(first))
-        self._buttons = {}
+        self._buttons, self._views = {}, {}
+        # Of what is drawn, and of that with session, status, text, prompt's length and count before it.
+        self._drawn_outputs = len(self.pictures) + 2
+        self._written_outputs = 5 + self._drawn_outputs
 
     def status(self, seen: Seen, seconds=None, note: str = "") -> str:
         """The markup of the line above the text."""
@@ -424,7 +427,6 @@ class Panel:
         drawn = [self.text, *pictures, panel, place]
         written = [state, self._status, text, begun, count, *drawn]
         values = [*self._controls.values(), place, *self._views.values()]
-        self._size = len(written), len(drawn)
 
         def on(trigger, handler, inputs, outputs, what, **options):
             named = {"api_name": f"{self.name}_{what}", **_QUIET}
@@ -471,7 +473,7 @@ class Panel:
 
     def _writing(self, turn, settings, place, view, most=None):
         """The outputs while a text is written, and at its end those of what is seen in it."""
-        resting = [gr.skip()] * (self._size[1] - 1)
+        resting = [gr.skip()] * (self._drawn_outputs - 1)
         begun, text, seconds = len(settings.prompt), settings.prompt, None
         for text, seconds in write(self.model(), settings, turn.stop, most):
             seen = Seen(settings, text, begun, 0)
@@ -489,7 +491,7 @@ class Panel:
         _end(turn)
         turn = _Turn()
         # First of all the session learns of its turn, so that Stop finds it.
-        yield [turn, live.status([], WRITING), *[gr.skip()] * (self._size[0] - 2)]
+        yield [turn, live.status([], WRITING), *[gr.skip()] * (self._written_outputs - 2)]
         yield from self._writing(turn, settings, place, view)
 
     def _on_example(self, word):
@@ -524,7 +526,7 @@ class Panel:
             asked = link.restore(linked, request)
             still = [gr.skip()] * (len(self._controls) + len(self._views))
             if not asked:
-                yield [*[gr.skip()] * self._size[0], *still]
+                yield [*[gr.skip()] * self._written_outputs, *still]
                 return
             given = {**self._defaults(), **asked}
             values = [given[name] for name in (*FIELDS, "place", *self._views)]
@@ -533,7 +535,7 @@ class Panel:
             most = asked.get("written", None if "length" in asked else given["written"])
             turn = _Turn()
             moved = [getattr(settings, field) for field in FIELDS] + values[len(FIELDS) + 1 :]
-            yield [turn, *[gr.skip()] * (self._size[0] - 1), *moved]
+            yield [turn, *[gr.skip()] * (self._written_outputs - 1), *moved]
             for outputs in self._writing(turn, settings, place, view, most):
                 yield [*outputs, *still]
 
