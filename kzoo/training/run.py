@@ -83,6 +83,7 @@ def run(
     if verbose is None:
         verbose = 1 if sys.stdout.isatty() else 2
 
+    environment.keep_memory()
     policy = keras.config.dtype_policy()  # Keras keeps it per thread, and the caller's is not ours to change
     keras.config.set_dtype_policy(recipe.precision)
     try:
