@@ -7,8 +7,9 @@ import nox
 
 BACKENDS = ("jax", "torch", "tensorflow")
 
-# The full suites come last: their closing lines are the ones to read.
-nox.options.sessions = ["lint", "parity", "notebooks", "tests"]
+# The full suites come last: their closing lines are the ones to read. The chapters run on one backend here, to keep the
+# whole within an hour; CI runs them on each.
+nox.options.sessions = ["lint", "parity", "notebooks(jax)", "tests"]
 # pip, not uv: uv does not read pip's own settings for extra indexes and folders of wheels.
 nox.options.default_venv_backend = "virtualenv"
 nox.options.error_on_missing_interpreters = True
