@@ -26,6 +26,7 @@ PAGES = {
     "cnn_app": "cnn",
     "rnn_app": "rnn",
     "mtrnn_app": "mtrnn",
+    "mamba_app": "mamba",
 }
 
 # Colours come from the theme, so that they follow it into the dark. The class is named three times over to win

@@ -3,7 +3,8 @@
 perceptron: two crowds of points and the line that Rosenblatt's rule finds; mlp: the regions that a small network
 learns on the spirals; cnn: a handwritten digit and what three filters of the shipped preset see in it;
 rnn: a chaotic series, what a small LSTM foretells of it six steps ahead, and that model's cell state over time;
-mtrnn: three movements that the shipped preset walks by itself, and beneath each three of its slow units over time.
+mtrnn: three movements that the shipped preset walks by itself, and beneath each three of its slow units over time;
+mamba: what the shipped preset's second layer writes at each letter of a line, and the state that it ends with.
 """
 
 from pathlib import Path
@@ -155,6 +156,41 @@ def mtrnn() -> str:
     return svg(parts)
 
 
+def mamba() -> str:
+    from keras import ops
+
+    from kzoo.sampling import codec
+
+    model = kzoo.from_preset("mamba_shakespeare")
+    lines = ("O Romeo, Romeo!", "wherefore art thou", "Romeo?")
+    text = "\n".join(lines)
+    tokens = np.array([codec(model).encode(text)])
+    delta = model.trace(tokens)["block_2"]["delta"][0].mean(axis=-1)
+    shades = (delta - delta.min()) / np.ptp(delta)
+    parts, place = [], 0
+    for row, line in enumerate(lines):
+        for column, character in enumerate(line):
+            x, y = 12 + 12 * column, 8 + 24 * row
+            parts.append(
+                f'<rect x="{x}" y="{y}" width="12" height="20" fill="{ORANGE}" fill-opacity="{shades[place]:.2f}"/>'
+                f'<text x="{x + 6}" y="{y + 15}" font-family="monospace" font-size="15" text-anchor="middle" '
+                f'fill="currentColor">{character}</text>'
+            )
+            place += 1
+        place += 1  # the line's end
+    _, states = model.stream(tokens, model.initial_state(1))
+    state = ops.convert_to_numpy(states[1][1][0])[::8, ::2].T  # every eighth channel, every other number of it
+    state = np.sign(state) * np.sqrt(np.abs(state) / np.abs(state).max())
+    for row, values in enumerate(state):
+        for column, value in enumerate(values):
+            if abs(value) > 0.06:
+                parts.append(
+                    f'<rect x="{12 + 6.75 * column:.1f}" y="{86 + 6 * row}" width="6.8" height="6" '
+                    f'fill="{ORANGE if value > 0 else BLUE}" fill-opacity="{abs(value):.2f}"/>'
+                )
+    return svg(parts)
+
+
 def _picture(values, left: float, top: float, size: float, colour: str) -> list[str]:
     values = (values - values.min()) / max(float(np.ptp(values)), 1e-6)
     cell = size / len(values)
@@ -170,5 +206,5 @@ def _picture(values, left: float, top: float, size: float, colour: str) -> list[
 
 
 if __name__ == "__main__":
-    for make in (perceptron, mlp, cnn, rnn, mtrnn):
+    for make in (perceptron, mlp, cnn, rnn, mtrnn, mamba):
         (HERE / f"{make.__name__}.svg").write_text(make(), encoding="utf-8")
