@@ -218,7 +218,7 @@ def scan(given) -> dict:
     length, turns = (16, 2) if given.smoke else (given.length, given.turns)
     figures = {"length": length, "faster": {}}
     ways = {"kzoo": own(length)}
-    # Not on TensorFlow, which shares a process with torch badly: torch's backward pass never came back.
+    # Not on TensorFlow, which shares a process with torch badly: torch's backward pass did not end when it was tried.
     if has("mambapy") and NAME != "tensorflow":
         ways["mambapy"] = mambapy(length)
     if NAME == "tensorflow":

@@ -1,7 +1,7 @@
 """The selective scan on JAX.
 
-Two loops of `lax.scan` with a gradient written out: what XLA makes of the plain loop and jax.checkpoint takes thrice
-the time.
+Two loops of `lax.scan` with a gradient written out: what XLA makes of the plain loop and jax.checkpoint takes two to
+three times as long.
 
 Axis letters: b batch, t time, d width, n state, c chunks, q steps of a chunk. Inside the state is (b, n, d): the many
 channels lie side by side in memory, where the processor adds and multiplies several at once.
@@ -13,7 +13,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-# Longer chunks fill the cache with states, shorter ones keep more of them. Measured: 16 and 32 are equal, 64 is slower.
+# Longer chunks fill the cache with states, shorter ones keep more of them. Measured on one core: forward and backward
+# take a tenth longer with 32, and four tenths longer with 64. Shorter ones were not tried.
 _CHUNK = 16
 
 

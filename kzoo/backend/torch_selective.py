@@ -13,7 +13,7 @@ import torch
 from kzoo.backend.selective import NO_SECOND_DERIVATIVE
 
 # How many numbers the states of a chunk are to have, so that the few buffers of that size stay in the cache, and the
-# bounds of a chunk: below 16 steps the states kept at the starts of chunks take memory, above 128 nothing is gained.
+# bounds of a chunk: below 16 steps the states kept at the starts of chunks take memory; above 128 was not tried.
 _CHUNK_NUMBERS, _CHUNK_BOUNDS = 2**18, (16, 128)
 
 

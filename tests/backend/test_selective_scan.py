@@ -14,9 +14,19 @@ from kzoo import backend
 NAME = keras.backend.backend()
 # "eager" is one call after another; "compiled" is what `fit` does; "xla" is TensorFlow's jit_compile=True.
 WAYS = {"jax": ["eager", "compiled"], "torch": ["eager"], "tensorflow": ["eager", "compiled", "xla"]}[NAME]
-# What jit_compile may be in `fit`; without it JAX runs op by op, which says nothing new and takes minutes.
-COMPILED = {"jax": [True], "torch": [False], "tensorflow": [False, True]}[NAME]
+# The shapes at the borders of the chunks in the way that needs the most; in the others one of them.
+CASES = [(length, batch, WAYS[-1]) for length, batch in ((1, 1), (32, 2), (33, 1), (260, 1))]
+CASES += [(31, 3, way) for way in WAYS]
+# Lengths and jit_compile of `fit`; without it JAX runs op by op, which says nothing new and takes minutes.
+FITS = {
+    "jax": [(20, True), (None, True)],
+    "torch": [(20, False), (None, False)],
+    "tensorflow": [(20, False), (None, True)],
+}[NAME]
 WIDTH, STATES = 5, 3
+# Of the largest number. The gradient of D is a sum of three hundred products; added up one after another in float32,
+# with no scan around them, such sums are off by 3e-7 in the middle and by 1e-6 at most, of forty that were tried.
+ROUNDING = 2e-6
 NAMES = ("u", "delta", "A", "B", "C", "D", "z", "initial_state")
 
 
@@ -126,20 +136,19 @@ def without(given, *names):
     return {name: value for name, value in given.items() if name not in names}
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize(("length", "batch"), [(1, 1), (2, 3), (31, 1), (32, 2), (33, 2), (150, 2)])
+@pytest.mark.parametrize(("length", "batch", "way"), CASES)
 def test_values_and_gradients_match_the_loop_in_float64(length, batch, way):
     given, weights = problem(length, batch)
     for value, expected in zip(found(given, weights, way), reference(given, weights), strict=True):
-        compare(value, expected, 1e-6)
+        compare(value, expected, ROUNDING)
 
 
-@pytest.mark.parametrize("left_out", [("D",), ("z",), ("initial_state",), ("D", "z", "initial_state")])
+@pytest.mark.parametrize("left_out", [("z",), ("D", "initial_state")])
 def test_what_is_left_out_counts_as_absent(left_out):
-    given, weights = problem(40)
+    given, weights = problem(20)
     given = without(given, *left_out)
     for value, expected in zip(found(given, weights, WAYS[-1]), reference(given, weights), strict=True):
-        compare(value, expected, 1e-6)
+        compare(value, expected, ROUNDING)
 
 
 def test_the_backward_pass_written_out_matches_finite_differences():
@@ -164,22 +173,21 @@ def test_float64_stays_float64():
         compare(value, expected, 1e-13)
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_large_steps_overflow_nowhere(way):
+def test_large_steps_overflow_nowhere():
     # exp(delta A) runs from 1 to 0: what a scan in logarithms or with quotients turns into infinities.
     given, weights = problem(100, largest=100.0)
     given["A"] *= 16
-    for value, expected in zip(found(given, weights, way), reference(given, weights), strict=True):
+    for value, expected in zip(found(given, weights, WAYS[-1]), reference(given, weights), strict=True):
         assert all(np.isfinite(each).all() for each in value.values())
-        compare(value, expected, 1e-6)
+        compare(value, expected, ROUNDING)
 
 
 def test_two_pieces_with_the_state_handed_on_are_the_whole():
-    given, _ = problem(90)
+    given, _ = problem(33)
     tensors = {name: ops.convert_to_tensor(value) for name, value in given.items()}
     whole, last = backend.selective_scan(**tensors, return_state=True)
     parts, state = [], tensors["initial_state"]
-    for start, end in ((0, 37), (37, 38), (38, 90)):
+    for start, end in ((0, 1), (1, 17), (17, 33)):
         piece = {name: tensors[name][:, start:end] for name in ("u", "delta", "B", "C", "z")}
         y, state = backend.selective_scan(
             **piece, A=tensors["A"], D=tensors["D"], initial_state=state, return_state=True
@@ -207,7 +215,8 @@ def test_the_state_is_float32_where_the_input_is_half(half):
     assert keras.backend.standardize_dtype(state.dtype) == "float32"
     rounded = {name: numpy(ops.cast(tensor, "float32")) for name, tensor in tensors.items()}
     expected, _ = reference(rounded, {"y": ones, "state": np.zeros((1, 1, 1))})
-    # Fifteen hundred roundings of float32; a state of half precision is off by more than half.
+    # The decay of float32, rounded, fifteen hundred times: a loop in NumPy's float32 is off by 4.4e-5, a state of half
+    # precision by more than half.
     np.testing.assert_allclose(numpy(state), expected["state"], rtol=1e-4)
 
 
@@ -256,24 +265,26 @@ def fitted(layer, length, jit):
     return model
 
 
-@pytest.mark.parametrize("jit", COMPILED)
-@pytest.mark.parametrize("length", [20, None])
-def test_fit_with_an_unknown_batch_and_length_learns_what_a_loop_written_out_learns(jit, length):
+@pytest.fixture(scope="module")
+def fitted_by_steps():
+    """The weights that a layer learns whose scan is a loop of single steps."""
+    return fitted(Selective(by_scan=False), *FITS[0]).get_weights()
+
+
+@pytest.mark.parametrize(("length", "jit"), FITS)
+def test_fit_with_an_unknown_batch_and_length_learns_what_a_loop_of_steps_learns(length, jit, fitted_by_steps):
     model = fitted(Selective(), length, jit)
-    expected = fitted(Selective(by_scan=False), 20, jit)
-    for weight, other in zip(model.get_weights(), expected.get_weights(), strict=True):
+    for weight, other in zip(model.get_weights(), fitted_by_steps, strict=True):
         np.testing.assert_allclose(weight, other, atol=1e-6)
     assert np.abs(model.get_weights()[0] - numpy(drawn(0)((WIDTH, WIDTH), "float32"))).max() > 1e-3
     if length is None:
         assert model.predict(np.ones((2, 33, WIDTH), "float32"), verbose=0).shape == (2, 33, WIDTH)
 
 
-@pytest.mark.parametrize("jit", COMPILED)
-def test_fit_takes_mixed_precision(jit):
-    model = fitted(Selective(dtype="mixed_bfloat16"), 20, jit)
-    expected = fitted(Selective(), 20, jit)
+def test_fit_takes_mixed_precision(fitted_by_steps):
+    model = fitted(Selective(dtype="mixed_bfloat16"), *FITS[0])
     start = numpy(drawn(0)((WIDTH, WIDTH), "float32"))
-    learned, half = (each.get_weights()[0] - start for each in (expected, model))
+    learned, half = (weights[0] - start for weights in (fitted_by_steps, model.get_weights()))
     # Eight bits of mantissa in what goes in.
     assert 0 < np.abs(half - learned).max() < 0.05 * np.abs(learned).max()
 
@@ -402,14 +413,14 @@ def test_forward_and_backward_take_time_in_proportion_to_the_length():
             both = jax.jit(both)
         numpy(both())
         times = []
-        for _ in range(3):
+        for _ in range(2):
             start = time.process_time()
             numpy(both())
             times.append(time.process_time() - start)
         return min(times)
 
-    # Sixteen times the length: a quadratic part of any weight would show.
-    assert seconds(16384) < 40 * seconds(1024)
+    # Eight times the length: a quadratic part of any weight would show.
+    assert seconds(8192) < 20 * seconds(1024)
 
 
 def test_the_docstring_is_the_same_on_every_backend():
