@@ -26,6 +26,7 @@ PAGES = {
     "cnn_app": "cnn",
     "rnn_app": "rnn",
     "mtrnn_app": "mtrnn",
+    "transformer_app": "transformer",
     "mamba_app": "mamba",
 }
 

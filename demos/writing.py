@@ -30,6 +30,7 @@ import live
 import validate
 
 import kzoo
+from kzoo.errors import KzooError
 from kzoo.sampling import stream_text
 
 LONGEST = 300  # characters of a prompt
@@ -203,12 +204,16 @@ print(text)
 
 # --- the text as markup --------------------------------------------------------------------------------------------
 
+# A template's rules hold inside of its component, and cannot tell a dark page: these stand on the page itself.
+kit.CSS += """
+:root { --kz-shade: #e69f00; --kz-guess: #7cc4ee; } .dark { --kz-shade: #a86400; --kz-guess: #0a5f93; }
+"""
+
 CSS = """
 .kz-text { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; font-size: 0.98rem; line-height: 1.62;
   white-space: pre-wrap; overflow-wrap: anywhere; max-height: 27em; overflow-y: auto; padding: 10px 12px;
   border: 1px solid var(--border-color-primary); border-radius: 8px; background: var(--kz-paper);
-  color: var(--body-text-color); --kz-shade: #e69f00; }
-.dark .kz-text { --kz-shade: #a86400; }
+  color: var(--body-text-color); }
 .kz-text i { font-style: normal; cursor: pointer; border-radius: 3px;
   background: color-mix(in srgb, var(--kz-shade) calc(100% * var(--s, 0)), transparent); }
 .kz-text i.prompt { font-weight: 700; }
@@ -475,10 +480,14 @@ class Panel:
         """The outputs while a text is written, and at its end those of what is seen in it."""
         resting = [gr.skip()] * (self._drawn_outputs - 1)
         begun, text, seconds = len(settings.prompt), settings.prompt, None
-        for text, seconds in write(self.model(), settings, turn.stop, most):
-            seen = Seen(settings, text, begun, 0)
-            line = self.status(seen, seconds, WRITING)
-            yield [turn, line, gr.skip(), gr.skip(), gr.skip(), growing_html(text, begun), *resting]
+        try:
+            for text, seconds in write(self.model(), settings, turn.stop, most):
+                line = self.status(Seen(settings, text, begun, 0), seconds, WRITING)
+                yield [turn, line, gr.skip(), gr.skip(), gr.skip(), growing_html(text, begun), *resting]
+        except KzooError as error:
+            # A character that the model does not know. Raised, it would put a badge on every picture.
+            yield [turn, live.status([], str(error)), *[gr.skip()] * (self._written_outputs - 2)]
+            return
         if turn.replaced:  # something else is on the page by now
             return
         seen = Seen(settings, text, begun, min(place, len(text) - 1), view)

@@ -4,9 +4,12 @@ perceptron: two crowds of points and the line that Rosenblatt's rule finds; mlp:
 learns on the spirals; cnn: a handwritten digit and what three filters of the shipped preset see in it;
 rnn: a chaotic series, what a small LSTM foretells of it six steps ahead, and that model's cell state over time;
 mtrnn: three movements that the shipped preset walks by itself, and beneath each three of its slow units over time;
+transformer: a line that the shipped preset writes, and where two of its letters look, by the head of each whose look
+is the farthest, an arc as thick as the share;
 mamba: what the shipped preset's second layer writes at each letter of a line, and the state that it ends with.
 """
 
+import html
 from pathlib import Path
 
 import numpy as np
@@ -156,6 +159,39 @@ def mtrnn() -> str:
     return svg(parts)
 
 
+def transformer() -> str:
+    from kzoo.sampling import codec, generate
+
+    model = kzoo.from_preset("transformer_shakespeare")
+    prompt = "JULIET:\nO "
+    line = (prompt + generate(model, prompt, 30, temperature=0.8)).split("\n")[1][:20].rstrip()
+    tokens = codec(model).encode(prompt.split("\n")[0] + "\n" + line)
+    x = np.zeros((1, model.context_length), "int32")
+    x[0, : len(tokens)] = tokens
+    first, step, foot = len(tokens) - len(line), 220 / len(line), 112.0
+    maps = model.attention(x)[:, 0, :, first : len(tokens), first : len(tokens)]  # (layers, heads, t, t) of the line
+    places = np.arange(len(line))
+    parts = []
+    for row, colour in ((len(line) - 1, ORANGE), (len(line) // 2, BLUE)):
+        distances = (maps[:, :, row] * np.maximum(row - places, 0)).sum(axis=-1)
+        layer, head = np.unravel_index(np.argmax(distances), distances.shape)
+        for place in range(row):
+            share = maps[layer, head, row, place]
+            if share > 0.02:
+                a, b = (10 + step * (spot + 0.5) for spot in (place, row))
+                parts.append(
+                    f'<path d="M{b:.1f} {foot - 16} C{b:.1f} {foot - 20 - 0.42 * (b - a):.1f} {a:.1f} '
+                    f'{foot - 20 - 0.42 * (b - a):.1f} {a:.1f} {foot - 16}" fill="none" stroke="{colour}" '
+                    f'stroke-width="{1 + 7 * share:.1f}" stroke-opacity="{0.35 + 0.65 * share:.2f}"/>'
+                )
+    for place, letter in enumerate(line):
+        parts.append(
+            f'<text x="{10 + step * (place + 0.5):.1f}" y="{foot}" text-anchor="middle" fill="currentColor" '
+            f'font-family="ui-monospace, Menlo, Consolas, monospace" font-size="15">{html.escape(letter)}</text>'
+        )
+    return svg(parts)
+
+
 def mamba() -> str:
     from keras import ops
 
@@ -206,5 +242,5 @@ def _picture(values, left: float, top: float, size: float, colour: str) -> list[
 
 
 if __name__ == "__main__":
-    for make in (perceptron, mlp, cnn, rnn, mtrnn, mamba):
+    for make in (perceptron, mlp, cnn, rnn, mtrnn, transformer, mamba):
         (HERE / f"{make.__name__}.svg").write_text(make(), encoding="utf-8")

@@ -107,6 +107,13 @@ def test_a_newer_text_takes_the_place_of_an_older_one(panel):
     assert len(text) == 33
 
 
+def test_a_character_that_is_not_known_is_told_in_the_status_line_and_nothing_else_changes(panel):
+    (turn, *_), (again, line, *rest) = panel._on_write(None, *vars(settings(prompt="aZ")).values(), 0)
+    assert again is turn
+    assert "no token for &#x27;Z&#x27;" in line
+    assert all(part == gr.skip() for part in rest)
+
+
 def test_a_click_moves_the_place_and_a_strange_one_is_refused(panel):
     values = [*vars(settings()).values(), 1]
     clicked = lambda data: gr.EventData(None, data)  # noqa: E731
