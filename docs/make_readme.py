@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from kzoo import registry
+from kzoo.data import list_datasets
 
 README = Path(__file__).parents[1] / "README.md"
 BEGIN, END = "<!-- models: made by docs/make_readme.py -->", "<!-- end of models -->"
@@ -19,14 +20,20 @@ def table() -> str:
             if preset is None:
                 rows.append(f"| {first} | | | |")
                 continue
-            metrics = json.loads((registry.preset_folder(preset) / "metrics.json").read_text(encoding="utf-8"))
-            rows.append(f"| {first} | `{preset}` | {figure(metrics)} | {metrics['parameters']:,} |")
+            metrics, recipe = (
+                json.loads((registry.preset_folder(preset) / file).read_text(encoding="utf-8"))
+                for file in ("metrics.json", "recipe.json")
+            )
+            of = list_datasets()[recipe["data"]["name"]]
+            rows.append(f"| {first} | `{preset}` | {figure(metrics, of.kind)} | {metrics['parameters']:,} |")
             first = " | "
     return "\n".join(rows)
 
 
-def figure(metrics: dict) -> str:
-    """The figure that tells how good a preset is."""
+def figure(metrics: dict, kind: str) -> str:
+    """The figure that tells how good a preset is, on data of that kind."""
+    if kind == "text":
+        return f"{metrics['test_loss']:.3f} nats a character"
     if "test_accuracy" in metrics:
         return f"{100 * metrics['test_accuracy']:.2f} % right"
     return f"mean squared error {metrics['test_mse']:.2g}"
