@@ -14,7 +14,8 @@ pytestmark = pytest.mark.skipif(
     reason="needs all three backends in one environment: nox -s parity",
 )
 
-# Every model of tokens, its weights moved so far that texts are no runs of one letter, and 200 tokens in two manners.
+# 100 tokens of every model of tokens, its weights moved so far that texts are no runs of one letter: more than one
+# block. One of them in another manner, too: what chooses a token knows nothing of the model.
 WRITE = """
 import importlib, json, sys
 import kzoo
@@ -34,8 +35,9 @@ for name in kzoo.list_models():
         model = kzoo.create_model(f"{name}:{variant}", seed=0)
         rng = np.random.default_rng(5)
         model.set_weights([w + rng.normal(0, 0.5, w.shape).astype(w.dtype) for w in model.get_weights()])
-        for knobs in ({}, {"temperature": 0.7, "top_k": 5, "top_p": 0.8}):
-            tokens = generate(model, model.sample_inputs(2, seed=1)[:, :3], 200, seed=9, **knobs)
+        manners = [{}, {"temperature": 0.7, "top_k": 5, "top_p": 0.8}]
+        for knobs in manners[: 1 + (name == "lstm")]:
+            tokens = generate(model, model.sample_inputs(2, seed=1)[:, :3], 100, seed=9, **knobs)
             found[f"{name}:{variant} {knobs}"] = tokens.tolist()
 json.dump(found, sys.stdout)
 """
@@ -50,12 +52,12 @@ def _written(backend):
     return json.loads(done.stdout)
 
 
-def test_two_hundred_tokens_are_the_same_on_every_backend():
+def test_a_hundred_tokens_are_the_same_on_every_backend():
     reference = _written("jax")
-    assert {key.partition(":")[0] for key in reference} >= {"rnn", "lstm", "gru"}
+    assert {key.partition(":")[0] for key in reference} == {"rnn", "lstm", "gru", "transformer", "mamba"}
     for key, rows in reference.items():
         for row in rows:
-            assert len(row) == 200
+            assert len(row) == 100
             assert len(set(row)) > 2, key
         assert rows[0] != rows[1]
     for backend in kzoo.backend.NAMES[1:]:
