@@ -33,19 +33,22 @@ def _text(name: str, *, window: int, batch_size: int, epochs: int) -> Recipe:
     )
 
 
-def _memory(name: str, **given) -> Recipe:
+def _memory(name: str, arguments: dict, **given) -> Recipe:
     return Recipe(
-        model=ModelSpec("mamba", {"hidden_dim": 64, "num_layers": 2}),
-        data=DataSpec(name, validation_fraction=0.05),
+        # A tied head pulls the vectors of all letters to one before any is told from the other.
+        model=ModelSpec("mamba", {"hidden_dim": 64, "num_layers": 2, "tied": False}),
+        # Each epoch has new samples: so few of them that the course of the training can be seen.
+        data=DataSpec(name, validation_fraction=0.1, arguments={"samples": 4000, **arguments}),
         optimizer=OptimizerSpec("adam", learning_rate=2e-3),
-        **{"epochs": 20, "batch_size": 64, **given},
+        **given,
         **_common,
     )
 
 
 RECIPES = {
     "pydoc": _text("pydoc", window=64, batch_size=12, epochs=5),
-    "shakespeare": _text("shakespeare", window=128, batch_size=16, epochs=12),
+    # Longer, it learns the text by heart: 2,400 steps of 16 windows of 128 give 1.74 nats on the test part, these 1.65.
+    "shakespeare": _text("shakespeare", window=64, batch_size=12, epochs=10),
     "mnist_rows": Recipe(
         model=ModelSpec("mamba", {"hidden_dim": 64, "num_layers": 2}),
         # 3,000 images choose the best epoch; the rest is worth more in training.
@@ -56,6 +59,6 @@ RECIPES = {
         batch_size=128,
         **_common,
     ),
-    "selective_copying": _memory("selective_copying"),
-    "induction_heads": _memory("induction_heads", batch_size=32),
+    "selective_copying": _memory("selective_copying", {"length": 128, "tokens": 8}, epochs=32, batch_size=16),
+    "induction_heads": _memory("induction_heads", {}, epochs=10, batch_size=8),
 }
