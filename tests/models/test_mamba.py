@@ -64,6 +64,13 @@ def test_logits_are_those_of_the_same_blocks_in_numpy(version, tied):
     assert ("logits/kernel" in weights) != tied
 
 
+@pytest.mark.parametrize(("tied", "deviation"), [(True, 0.02), (False, 1.0)])
+def test_an_embedding_starts_wide_where_it_is_no_head(tied, deviation):
+    model = create_model("mamba", seed=0, **{**SMALL, "num_outputs": 90, "vocabulary": 90}, tied=tied)
+    table = numpy_of(model.get_layer("embedding").embeddings)
+    np.testing.assert_allclose(table.std(), deviation, rtol=0.1)  # more than four standard errors of 1,080 numbers
+
+
 @pytest.mark.parametrize("task", ["classification", "regression"])
 def test_classes_and_numbers_come_from_the_mean_over_time(task):
     model = perturbed(
