@@ -132,7 +132,8 @@ CASES = [
     ("length", "options"), CASES, ids=[f"{n} {' '.join(f'{k}={v}' for k, v in o.items())}".strip() for n, o in CASES]
 )
 def test_values_and_gradients_match_the_loop_in_float64(length, options, way):
-    if way == "eager" and NAME != "torch" and (len(options) < 3 or length > 1000):
+    everything = len(options) == 3 or (way == "xla" and length == 4099)
+    if way != "compiled" and NAME != "torch" and not everything:
         pytest.skip("slow where each call compiles anew or walks in Python; one case with all options is enough")
     given, weights, mask = problem(length, masked="mask" in options)
     options = {**options, "mask": mask}
@@ -183,14 +184,15 @@ def test_a_gradient_reaches_a_tensor_made_outside_of_the_step(way, checkpoint):
 def test_nothing_leaks_out_of_masked_steps(way):
     given, weights, mask = problem(13, masked=True)
     clean = found(given, weights, way, mask=mask)
-    for poison in (np.nan, np.inf, 1e30):
-        given["x"] = np.where(mask[..., None], given["x"], np.float32(poison))
-        values, gradients, _ = found(given, weights, way, mask=mask)
-        for name in values:
-            np.testing.assert_array_equal(values[name], clean[0][name])
-        for name in gradients:
-            np.testing.assert_array_equal(gradients[name], clean[1][name])
-        assert (gradients["x"][~mask] == 0).all()
+    # All three kinds in one array: most of the time goes into compiling.
+    poison = np.resize(np.array([np.nan, np.inf, 1e30], "float32"), given["x"].shape)
+    given["x"] = np.where(mask[..., None], given["x"], poison)
+    values, gradients, _ = found(given, weights, way, mask=mask)
+    for name in values:
+        np.testing.assert_array_equal(values[name], clean[0][name])
+    for name in gradients:
+        np.testing.assert_array_equal(gradients[name], clean[1][name])
+    assert (gradients["x"][~mask] == 0).all()
 
 
 @pytest.mark.parametrize("way", WAYS)
