@@ -20,8 +20,7 @@ import kzoo
 
 TITLE = "Transformer"
 SUMMARY = "It writes letter by letter: see what it expects and where it looks"
-PRESET = "transformer_shakespeare"
-PRESETS = ()  # PRESET itself, once it ships: what a Space takes along
+PRESETS = ("transformer_shakespeare",)
 
 LAYERS = HEADS = ("all", "1", "2", "3", "4")
 EXAMPLES = {
@@ -161,7 +160,7 @@ def code(seen: Seen) -> str:
     layer, head = (":" if part == "all" else f"{int(part) - 1} : {part}" for part in seen.view)
     settings, row = seen.settings, seen.place - first
     return (
-        writing.code(seen, PRESET)
+        writing.code(seen, PRESETS[0])
         + f"""
 # The {beyond - first} characters that are read to look into the one at place {seen.place}, {seen.text[seen.place]!r}.
 tokens = codec(model).encode(text[{first}:{beyond}])
@@ -199,7 +198,7 @@ print("looks at", [(text[{first} + i], round(float(shares[i]), 3)) for i in np.a
 
 
 def _model():
-    return writing.model(PRESET)
+    return writing.model(PRESETS[0])
 
 
 @functools.cache

@@ -116,6 +116,7 @@ element.addEventListener('click', event => {
 """
 
 
+MOST_NAMED = 72  # letters along a map; more are too small to read, and the line beneath names them
 CAME = "\u25c2 came next"
 
 
@@ -154,7 +155,7 @@ def next_html(before: str, vocabulary: str, own, drawn, came: str | None, rows: 
         f'<li><span class="sign">{html.escape(sign(vocabulary[i]))}</span>'
         f'<span class="track"><span class="bar" style="width:{100 * drawn[i]:.1f}%"></span>'
         f'<span class="own" style="left:{100 * own[i]:.1f}%"></span></span>'
-        f'<span class="share">{percent(drawn[i])}</span>'
+        f'<span class="share">{html.escape(percent(drawn[i]))}</span>'
         f'<span class="came">{CAME if i == token else ""}</span></li>'
         for i in shown
     )
@@ -248,7 +249,7 @@ def _large(weights, characters, first, row, chosen) -> str:
     ticks = "".join(
         f'<text x="{left - 7}" y="{step * i + 8}">{html.escape(name)}</text>'
         f'<text x="{left + step * i + 5}" y="{step * side + 11}">{html.escape(name)}</text>'
-        for i, name in enumerate(names)
+        for i, name in enumerate(names if side <= MOST_NAMED else [])
     )
     size = step * side
     data = (

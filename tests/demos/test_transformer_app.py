@@ -50,12 +50,16 @@ def test_what_is_inside_is_what_the_model_says_of_the_text_alone(model, text):
     assert np.abs(np.triu(maps, 1)).max() == 0, "nobody sees what comes later"
 
 
-@pytest.mark.parametrize(
-    ("length", "place", "wanted"),
-    [(200, 0, (0, 64)), (200, 63, (0, 64)), (200, 64, (1, 65)), (200, 199, (136, 200)), (10, 3, (0, 10))],
-)
-def test_the_window_ends_at_the_place_or_begins_with_the_text(model, length, place, wanted):
-    assert transformer_app.window(model, length, place) == wanted
+def test_the_window_ends_at_the_place_or_begins_with_the_text(model):
+    most = model.context_length
+    for length, place, wanted in (
+        (500, 0, (0, most)),
+        (500, most - 1, (0, most)),
+        (500, most, (1, most + 1)),
+        (500, 499, (500 - most, 500)),
+        (10, 3, (0, 10)),
+    ):
+        assert transformer_app.window(model, length, place) == wanted
 
 
 @pytest.mark.parametrize(
@@ -149,17 +153,18 @@ def test_pictures_are_well_formed_and_say_what_they_show(model):
 
 
 def test_what_is_tinted_is_where_the_framed_letter_looks(model):
-    maps, _ = transformer_app.inside(model, TEXT[17:81])
-    weights = maps[1, 2, 63]
-    text = transformer_app.look(seen_at(80))[0]
-    marks = re.findall(r"<i([^>]*)>", text)
+    first, last = 17, 16 + model.context_length
+    text = TEXT * 2
+    maps, _ = transformer_app.inside(model, text[first : last + 1])
+    weights = maps[1, 2, -1]
+    marks = re.findall(r"<i([^>]*)>", transformer_app.look(dataclasses.replace(seen_at(last), text=text))[0])
     for place, mark in enumerate(marks):
         found = re.search(r"--s:([\d.e-]+)", mark)
         shade = float(found[1]) if found else 0
-        wanted = weights[place - 17] / weights.max() if 17 <= place <= 80 else 0
+        wanted = weights[place - first] / weights.max() if first <= place <= last else 0
         assert shade == pytest.approx(wanted, abs=0.006), place
-        assert ("far" in mark) == (not 17 <= place <= 80)
-    assert "chosen" in marks[80]
+        assert ("far" in mark) == (not first <= place <= last)
+    assert "chosen" in marks[last]
 
 
 def test_a_scripts_bytes_are_the_square_roots_of_the_shares(model):
