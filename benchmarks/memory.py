@@ -36,6 +36,8 @@ from kzoo.training.evaluation import evaluate, load_for
 PIECE, ABREAST = 1024, 64
 # Sequences of each length, as long as all of them have no more tokens than READ; beyond it fewer.
 COUNT, READ = 256, 2**22
+# The share of right answers from which on a network has found the task.
+LEARNED = 0.9
 # The paper's lengths begin here.
 SHORTEST = 6
 SELECTIONS = {"selective": {"selective": True}, "time-invariant": {"selective": False}}
@@ -132,9 +134,11 @@ def induction(given, folder: Path, runs: Path) -> dict:
         model, _, row, _ = train(chosen("induction_heads", given, seed), runs / f"mamba_induction_heads_{seed}")
         trained.append({"model": "mamba", **row})
         print(f"seed {seed}: {100 * row['test_accuracy']:.2f} % in {row['train_s']} s", flush=True)
-        asked += extrapolate(model, seed, given.longest)
         write_csv(folder / "induction_heads.csv", trained)
-        write_csv(folder / "extrapolation.csv", asked)
+        # Who guesses at the length of the training has nothing to say about longer ones.
+        if row["test_accuracy"] >= LEARNED or given.smoke:
+            asked += extrapolate(model, seed, given.longest)
+            write_csv(folder / "extrapolation.csv", asked)
     return {"induction_heads": trained, "extrapolation": asked}
 
 
@@ -283,7 +287,8 @@ def page_of_heads(trained: list[dict], asked: list[dict]) -> list[str]:
         "",
         *training_table(trained, f"right of {int(trained[0]['test_samples']):,} test sequences"),
         "",
-        f"New sequences of each length; guessing is right in 1 of {len(sequences.INDUCTION_TOKENS) - 1}.",
+        f"{len({row['seed'] for row in asked})} of {seeds} networks found the task in so few steps; to guess is "
+        f"right in 1 of {len(sequences.INDUCTION_TOKENS) - 1}. Asked about new sequences, those that found it:",
         "",
         "| tokens | right | sequences | share |",
         "| --- | --- | --- | --- |",

@@ -60,5 +60,6 @@ RECIPES = {
         **_common,
     ),
     "selective_copying": _memory("selective_copying", {"length": 128, "tokens": 8}, epochs=32, batch_size=16),
+    # 4,500 steps, of the paper's 204,800: of two seeds, 0 finds the task in them and 1 does not.
     "induction_heads": _memory("induction_heads", {}, epochs=10, batch_size=8),
 }
