@@ -177,7 +177,13 @@ class Mamba(SequenceModel):
         self.tied = tied
 
     def initial_state(self, batch_size: int, max_length: int | None = None):
-        """The state of a model that has read nothing: for each block (b, conv_width - 1, c) and (b, d, n) of zeros."""
+        """The state of a model that has read nothing: for each block (b, conv_width - 1, c) and (b, d, n) of zeros.
+
+        Raises:
+            ValueError: if the model does not go from tokens to tokens, or the batch size is no positive whole number.
+        """
+        self._check_reads_text()
+        count("batch_size", batch_size)
         return [block.mixer.initial_state(batch_size) for block in self._blocks()]
 
     def stream(self, tokens, state):
@@ -191,7 +197,7 @@ class Mamba(SequenceModel):
             Logits (b, t, v) and the state to go on with.
 
         Raises:
-            ValueError: if the model's task is not "tokens".
+            ValueError: if the model does not go from tokens to tokens.
         """
         return self._read_on(tokens, state, lambda block, x, before: block(x, before, return_state=True))
 
@@ -206,7 +212,7 @@ class Mamba(SequenceModel):
             Logits (b, v) of the token after it, and the state to go on with.
 
         Raises:
-            ValueError: if the model's task is not "tokens".
+            ValueError: if the model does not go from tokens to tokens.
         """
         return self._read_on(token, state, lambda block, x, before: block.step(x, before))
 
@@ -268,8 +274,7 @@ class Mamba(SequenceModel):
         return found
 
     def _read_on(self, tokens, state, advance):
-        if self.task != "tokens":
-            raise ValueError(f"A model reads on token by token for the task tokens; this one is for {self.task}.")
+        self._check_reads_text()
         table = self.get_layer("embedding")
         x, after = table(tokens), []
         for block, before in zip(self._blocks(), state, strict=True):

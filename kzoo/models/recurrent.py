@@ -138,11 +138,8 @@ class Recurrent(SequenceModel):
         Raises:
             ValueError: if the model does not go from tokens to tokens.
         """
-        if self.task != "tokens" or self.vocabulary is None:
-            raise ValueError(
-                f"Only a model from tokens to tokens reads a text in pieces; this one has task={self.task!r} and "
-                f'vocabulary={self.vocabulary!r}. Make one with task="tokens" and a vocabulary.'
-            )
+        self._check_reads_text()
+        count("batch_size", batch_size)
         layers = [self.get_layer(name) for name in self._recurrent]
         return [
             tuple(ops.zeros((batch_size, layer.units), layer.compute_dtype) for _ in layer.states) for layer in layers

@@ -67,7 +67,8 @@ def read(input_shape, vocabulary, table=None, statistics=None):
     if statistics is not None:
         raise ValueError("model.statistics: tokens are no numbers to standardise; leave data.normalise at unit.")
     inputs = keras.Input(tuple(input_shape), dtype="int32")
-    return inputs, table(inputs)
+    # Keras cannot cut a graph right behind a layer that is used again further on, as a tied embedding is.
+    return inputs, keras.layers.Identity(name="vectors")(table(inputs))
 
 
 def head(task: str, num_outputs: int, **arguments):
@@ -163,6 +164,14 @@ class SequenceModel(ZooModel):
             A nest of tensors, of the same shapes and dtypes at every step.
         """
         raise NotImplementedError
+
+    def _check_reads_text(self) -> None:
+        """Refuses to read on piece by piece where the model does not go from tokens to tokens."""
+        if self.task != "tokens" or self.vocabulary is None:
+            raise ValueError(
+                f"A model with task={self.task!r} and vocabulary={self.vocabulary!r} reads whole sequences: call it. "
+                'To read a text in pieces, make one with task="tokens" and a vocabulary.'
+            )
 
     def stream(self, tokens, state):
         """Reads a piece of a text: the same logits as at the same place of the whole text.

@@ -18,8 +18,6 @@ block adds; rotary pairs stand half a head apart; the encoder has neither a toke
 padding, and takes the mean.
 """
 
-import weakref
-
 import keras
 from keras import ops
 
@@ -147,8 +145,7 @@ class Transformer(SequenceModel):
         inputs, x = read(input_shape, vocabulary, table, statistics)
         if vocabulary is None:
             x = keras.layers.Dense(hidden_dim, kernel_initializer=GlorotUniform(), name="embedding")(x)
-        # Keras cannot cut a graph behind a layer that is used again further on, as a tied embedding is.
-        x = vectors = keras.layers.Identity(name="vectors")(x)  # (b, t, d)
+        vectors = x  # (b, t, d)
         if positions == "learned":
             x = LearnedPositions(input_shape[0], name="positions")(x)
         if dropout:
@@ -195,7 +192,7 @@ class Transformer(SequenceModel):
         """How much each step takes of each other one, in every head of every block, while it reads `x`.
 
         Args:
-            x: As for a call, tokens (b, t) or numbers (b, t, d').
+            x: Tokens (b, t), t at most `context_length`; or numbers (b, t, d').
 
         Returns:
             (l, b, h, t, t) in float32: row i of a map are the weights of step i, which sum to 1.
@@ -208,7 +205,7 @@ class Transformer(SequenceModel):
         """What the head would say of the vectors before the first block and after each one: the last are the outputs.
 
         Args:
-            x: As for a call, tokens (b, t) or numbers (b, t, d').
+            x: Tokens (b, t), t at most `context_length`; or numbers (b, t, d').
 
         Returns:
             (l + 1, b, t, v), or (l + 1, b, k) where the head reads the mean over time.
@@ -226,9 +223,9 @@ class Transformer(SequenceModel):
             (position, ((keys, values), ...)): int32 (), and for each block keys and values, each (b, h, max_length, p).
 
         Raises:
-            ValueError: if the model does not read tokens one after another, or a length is out of range.
+            ValueError: if the model does not go from tokens to tokens, or a length is out of range.
         """
-        self._refuse_all_but_tokens()
+        self._check_reads_text()
         length = self.context_length if max_length is None else max_length
         bound = self.context_length if self.positions == "learned" else None
         if type(length) is not int or length < 1 or (bound is not None and length > bound):
@@ -250,9 +247,9 @@ class Transformer(SequenceModel):
             a piece that the state has no place for are nan.
 
         Raises:
-            ValueError: if the state has no place for so many tokens.
+            ValueError: if the model does not go from tokens to tokens, or the state has no place for so many.
         """
-        self._refuse_all_but_tokens()
+        self._check_reads_text()
         start, caches = state
         length, places = tokens.shape[1], caches[0][0].shape[2]
         known = _number(start)
@@ -289,21 +286,15 @@ class Transformer(SequenceModel):
 
     def _probe(self, x):
         """The vectors before the first block and after each one, l + 1 times (b, t, d)."""
-        if self not in _PROBES:
-            blocks = self._blocks()
-            _PROBES[self] = keras.Model(self.input, [blocks[0].input, *(block.output for block in blocks)])
-        return _PROBES[self](ops.convert_to_tensor(x), training=False)
-
-    def _refuse_all_but_tokens(self):
-        if self.task != "tokens":
-            raise ValueError(
-                f"A transformer for {self.task} reads whole sequences: call it. To read a piece at a time, make one "
-                'with task="tokens".'
-            )
-
-
-# Kept beside the models: as an attribute of one, Keras would save the probe as a part of it.
-_PROBES = weakref.WeakKeyDictionary()
+        x = ops.convert_to_tensor(x)
+        if self.vocabulary is None:
+            x = keras.Model(self.input, self.get_layer("embedding").output)(x, training=False)
+        else:  # by the layers: the graph takes texts of one length alone
+            x = self.get_layer("embedding")(x)
+        found = [self.get_layer("positions")(x) if self.positions == "learned" else x]
+        for block in self._blocks():
+            found.append(block(found[-1], training=False))
+        return found
 
 
 def _number(scalar):
