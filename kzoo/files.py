@@ -94,7 +94,7 @@ def read_json(path, remedy: str, keys=()) -> dict:
         value = json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise KzooError(f"{path} cannot be read: {error.strerror}. {remedy}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise KzooError(f"{path} is damaged, no valid JSON: {error}. {remedy}") from None
     if not isinstance(value, dict):
         raise KzooError(f"{path} is damaged: it holds no JSON object. {remedy}")

@@ -78,12 +78,17 @@ def from_huggingface(folder, *, ignore=()):
     """
     folder = Path(folder)
     family, given = _described(folder, ignore)
-    expected = family.tensors(given)
     tensors = Tensors(folder)
+    if given["num_layers"] > len(tensors):  # before there is a list of what so many have
+        raise KzooError(
+            f"{folder} has {len(tensors)} tensors; its config.json asks for {given['num_layers']} layers. They do not "
+            "belong together."
+        )
+    expected = family.tensors(given)
     names = _named(tensors, family, expected)
     try:
         model = registry.create_model(family.MODEL, seed=0, **given)
-    except RecipeError as error:
+    except (RecipeError, MemoryError) as error:
         raise KzooError(f"{folder / 'config.json'} describes no model that kzoo can build: {error}") from error
     weights = _weights(model)
     for name, (path, turn) in expected.items():
@@ -187,11 +192,12 @@ def _described(folder: Path, ignore):
             else ""
         )
         raise KzooError(f"{file} says no model_type; kzoo reads {known}.{hint}")
-    if config["model_type"] not in _FAMILIES:
+    if config["model_type"] not in list(_FAMILIES):  # a list, since what stands there may be anything
         raise KzooError(f"{file}: got model_type: {config['model_type']!r}; kzoo reads {known}.")
     family = _FAMILIES[config["model_type"]]
     allowed = family.ARCHITECTURES[config["model_type"]]
-    if other := [name for name in config.get("architectures") or [] if name not in allowed]:
+    named = config.get("architectures") or []
+    if other := [name for name in (named if isinstance(named, list) else [named]) if name not in allowed]:
         raise KzooError(f"{file}: got architectures: {other}; kzoo reads {' and '.join(allowed)}, models of texts.")
     settings = Settings(config, file, ignore)
     given = family.arguments(settings)

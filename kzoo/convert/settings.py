@@ -1,5 +1,7 @@
 """A config.json of Hugging Face's, read key by key: what nobody asked for is refused rather than overlooked."""
 
+import shlex
+
 from kzoo.errors import KzooError
 
 # Of every model: how it was saved and how transformers is to run it. None of it changes a logit in float32.
@@ -89,7 +91,7 @@ class Settings:
         """
         if self._left:
             left = {key: self._config[key] for key in sorted(self._left)}
-            flags = " ".join(f"--ignore {key}" for key in left)
+            flags = " ".join(f"--ignore {shlex.quote(key)}" for key in left)
             raise KzooError(
                 f"{self._file} has settings that kzoo does not know: {_shown(left)}. If they change no number of the "
                 f"model, pass over them with:  {flags}"

@@ -77,10 +77,11 @@ class Tensors(Mapping):
         if (self.folder / INDEX).is_file():
             index = self.folder / INDEX
             parts = read_json(index, "Copy it anew from where it came from.", ["weight_map"])["weight_map"]
-            names = sorted(set(parts.values())) if isinstance(parts, dict) else []
+            names = list(parts.values()) if isinstance(parts, dict) else []
             # A name with a folder in it could lead anywhere.
-            if not names or any(not isinstance(name, str) or Path(name).name != name for name in names):
+            if not names or any(not isinstance(name, str) or not name or Path(name).name != name for name in names):
                 raise KzooError(f"{index} is damaged: its weight_map must give names of files beside it.")
+            names = sorted(set(names))
             if lacking := [name for name in names if not (self.folder / name).is_file()]:
                 raise KzooError(f"{self.folder} lacks {', '.join(lacking)}, which {INDEX} names. Copy it there.")
             return [self.folder / name for name in names]

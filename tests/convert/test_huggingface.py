@@ -275,10 +275,11 @@ def test_a_model_in_several_files_is_put_together(tmp_path):
     (parts / files[1]).rename(parts / "elsewhere")
     with pytest.raises(KzooError, match=f"lacks {files[1]}, which model.safetensors.index.json names"):
         huggingface.from_huggingface(parts)
-    weight_map[names[0]] = "../whole/model.safetensors"
-    (parts / "model.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}))
-    with pytest.raises(KzooError, match="names of files beside it"):
-        huggingface.from_huggingface(parts)
+    for elsewhere in ("../whole/model.safetensors", "", 5, ["a"]):
+        weight_map[names[0]] = elsewhere
+        (parts / "model.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}))
+        with pytest.raises(KzooError, match="names of files beside it"):
+            huggingface.from_huggingface(parts)
 
 
 def bfloat16_file(path, tensors):
@@ -321,6 +322,11 @@ def test_other_numbers_are_refused(tmp_path):
 
 REFUSED = [
     (GPT2, {"model_type": "llama"}, "got model_type: 'llama'; kzoo reads gpt2, mamba, mamba2"),
+    (GPT2, {"model_type": ["gpt2"]}, r"got model_type: \['gpt2'\]; kzoo reads"),
+    (GPT2, {"architectures": 5}, r"got architectures: \[5\]"),
+    (GPT2, {"n_layer": 10**9}, "tensors; its config.json asks for 1000000000 layers"),
+    (GPT2, {"n_positions": 10**13}, "describes no model that kzoo can build: Unable to allocate"),
+    (GPT2, {"of; rm -rf .": 1}, "--ignore 'of; rm -rf .'$"),
     (GPT2, {"architectures": ["GPT2ForSequenceClassification"]}, r"got architectures: \['GPT2ForSequence"),
     (GPT2, {"activation_function": "relu"}, "got activation_function: 'relu'; kzoo's model has 'gelu_new' or"),
     (GPT2, {"layer_norm_epsilon": 1e-6}, "got layer_norm_epsilon: 1e-06; kzoo's model has 1e-05"),
@@ -407,6 +413,9 @@ def test_a_pickle_is_refused_and_not_opened(tmp_path, capsys):
 
 def test_what_is_no_such_folder_says_so(tmp_path):
     with pytest.raises(KzooError, match="cannot be read"):
+        huggingface.from_huggingface(tmp_path)
+    (tmp_path / "config.json").write_text("[" * 100_000)
+    with pytest.raises(KzooError, match="no valid JSON"):
         huggingface.from_huggingface(tmp_path)
     (tmp_path / "config.json").write_text('{"d_model": 768, "n_layer": 24, "ssm_cfg": {}}')
     with pytest.raises(KzooError, match=r"says no model_type; .* whose name ends in -hf"):
