@@ -41,8 +41,17 @@ def around(loop, u, delta, A, B, C, D, z, initial_state, return_state):
 
 
 def state_dtype(tensors):
-    """float32, or float64 where one of the tensors is: a state of half precision forgets what it adds up."""
+    """float32, or float64 where one of the tensors is: a state of half precision forgets what it adds up.
+
+    Raises:
+        ValueError: for a tensor of whole numbers, into which the outputs would be cut.
+    """
     names = [keras.backend.standardize_dtype(tensor.dtype) for tensor in tensors if tensor is not None]
+    if whole := [name for name in names if not keras.backend.is_float_dtype(name)]:
+        raise ValueError(
+            f"A scan computes with floating-point numbers, and its outputs have the dtype of its input; received "
+            f"{whole[0]}.\nCast it: ops.cast(u, 'float32')"
+        )
     return "float64" if "float64" in names else "float32"
 
 

@@ -82,7 +82,7 @@ def ssd(x, delta, A, B, C, D=None, initial_state=None, return_state=False, chunk
         y, (b, t, h, p), in the dtype of x; with `return_state` also the last state, (b, h, p, n).
 
     Raises:
-        ValueError: If the shapes do not go together, or `chunk` is below 1.
+        ValueError: If the shapes do not go together, the sequence is empty, or `chunk` is below 1.
     """
     _check_ssd(x, delta, A, B, C, D, initial_state, chunk)
     x = ops.convert_to_tensor(x)
@@ -209,13 +209,21 @@ def causal_convolution(x, kernel, bias=None, state=None, return_state=False):
         y, (b, t, d); with `return_state` also the state for the steps that follow.
 
     Raises:
-        ValueError: If the kernel has another number of channels than x.
+        ValueError: If the kernel has another number of channels than x, or the state another shape.
     """
     x, kernel = ops.convert_to_tensor(x), ops.convert_to_tensor(kernel)
     width = _check_kernel(x, kernel)
     if state is None:
         padded = ops.pad(x, [[0, 0], [width - 1, 0], [0, 0]])
     else:
+        state = ops.convert_to_tensor(state)
+        wanted = (x.shape[0], width - 1, x.shape[2])
+        if len(state.shape) != 3 or any(map(selective.differ, state.shape, wanted)):
+            raise ValueError(
+                f"The state of a causal convolution has the shape (b, width - 1, d) = {wanted}, where x is "
+                f"{tuple(x.shape)} and the kernel {tuple(kernel.shape)}; received {tuple(state.shape)}.\nHand on the "
+                "state of the piece before, of the same batch and the same layer, or None for zeros."
+            )
         padded = ops.concatenate([ops.cast(state, x.dtype), x], axis=1)
     steps = ops.shape(x)[1]
     y = sum(padded[:, k : k + steps] * kernel[k] for k in range(width))
@@ -237,7 +245,7 @@ def causal_convolution_step(x, kernel, bias=None, state=None):
         y, (b, d), and the state for the next step, (b, width - 1, d).
 
     Raises:
-        ValueError: If the kernel has another number of channels than x.
+        ValueError: If the kernel has another number of channels than x, or the state another shape.
     """
     y, state = causal_convolution(ops.convert_to_tensor(x)[:, None], kernel, bias, state, return_state=True)
     return y[:, 0], state
@@ -275,6 +283,8 @@ def _check_ssd(x, delta, A, B, C, D, state, chunk):
             f"ssd takes x of shape (b, t, h, p) and B of shape (b, t, g, n); received x {tuple(x.shape)} and "
             f"B {tuple(B.shape)}.\nReshape a width d to heads (h, p); a single group is B[:, :, None]."
         )
+    if x.shape[1] == 0:
+        raise ValueError(f"ssd takes at least one step; received x {tuple(x.shape)}.\nLeave empty sequences out.")
     sizes = dict(zip("bthp", x.shape, strict=True)) | dict(zip("gn", B.shape[2:], strict=True))
     if sizes["h"] % sizes["g"]:
         raise ValueError(

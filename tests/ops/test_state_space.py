@@ -269,6 +269,28 @@ def test_a_chunk_is_a_number_of_steps(chunk):
         state_space.ssd(**heads(5), chunk=chunk)
 
 
+@pytest.mark.parametrize("shape", [(2, 5, 3), (2, 3, 2), (1, 3, 3), (2, 3)])
+def test_the_state_of_another_convolution_is_refused(shape):
+    # A longer one would shift every output, one of another batch be repeated.
+    with pytest.raises(ValueError, match=r"= \(2, 3, 3\)[\s\S]*Hand on the state of the piece before"):
+        state_space.causal_convolution(draw(2, 5, 3, seed=0), draw(4, 3, seed=1), state=np.zeros(shape, "float32"))
+
+
+def test_whole_numbers_and_empty_sequences_are_refused():
+    given = heads(5)
+    with pytest.raises(ValueError, match=r"floating-point numbers[\s\S]*int32[\s\S]*ops\.cast"):
+        state_space.ssd(**given | {"x": np.ones(given["x"].shape, "int32")})
+    with pytest.raises(ValueError, match="floating-point numbers"):
+        backend.selective_scan(
+            np.ones((1, 4, 2), "int32"),
+            steps_of(1, 4, 2),
+            -np.ones((2, 3), "float32"),
+            *np.ones((2, 1, 4, 3), "float32"),
+        )
+    with pytest.raises(ValueError, match="at least one step"):
+        state_space.ssd(**given | {key: given[key][:, :0] for key in ("x", "delta", "B", "C")})
+
+
 def test_a_kernel_of_torch_is_told_how_to_turn():
     with pytest.raises(ValueError, match=r"received \(3, 1, 4\)[\s\S]*kernel\[:, 0\]\.T"):
         state_space.causal_convolution(draw(1, 5, 3, seed=0), draw(3, 1, 4, seed=1))
