@@ -98,7 +98,14 @@ class Characters(_Codec):
         return [self._tokens[character] for character in text]
 
     def decode(self, tokens) -> str:
-        """The text of tokens."""
+        """The text of tokens.
+
+        Raises:
+            KzooError: for a number that is no token.
+        """
+        tokens = [int(token) for token in tokens]
+        if wrong := [token for token in tokens if not 0 <= token < len(self._characters)]:
+            raise KzooError(f"The tokens of this model go from 0 to {len(self._characters) - 1}; received {wrong[0]}.")
         return "".join(self._characters[token] for token in tokens)
 
     def _nearest(self, character: str) -> str:

@@ -34,6 +34,10 @@ _PIECES = (256, 16)
 _WIDTH = BLOCK + _PIECES[-1]
 # Below it nothing but a tie is random any more, and a division by it is still a number.
 _COLDEST = 1e-6
+# Above it all tokens are as probable as each other, as they are here.
+_HOTTEST = 1e30
+# So small a share is within the most probable token, and still a number in float32, which 1e-60 is not.
+_LEAST = 1e-30
 
 
 def generate(model, prompt, length: int, *, temperature=1.0, top_k=None, top_p=None, seed: int = 0):
@@ -117,6 +121,11 @@ def _tokens_of(model, prompt, seed):
         rows = [words.encode(text) for text in ([prompt] if isinstance(prompt, str) else prompt)]
         start = words.start or [int(np.random.default_rng(_whole("seed", seed, 0)).integers(size))]
         rows = [row or start for row in rows]
+        if beyond := sorted({token for row in rows for token in row if token >= size}):
+            raise KzooError(
+                f"The tokenizer has tokens that the model has not: {beyond[0]}, where the model's go from 0 to "
+                f"{size - 1}. They do not belong together: take the tokenizer.json that came with the weights."
+            )
         lengths = sorted({len(row) for row in rows})
         if len(lengths) != 1:
             raise KzooError(
@@ -124,7 +133,12 @@ def _tokens_of(model, prompt, seed):
                 "Continue them one by one."
             )
         return np.asarray(rows, "int32"), words
-    tokens = np.asarray(prompt)
+    try:
+        tokens = np.asarray(prompt)
+    except ValueError as error:  # rows of several lengths
+        raise KzooError(
+            f"A prompt of tokens has rows of one length, (b, t): {error}. Continue the rows one by one."
+        ) from None
     if tokens.ndim != 2 or tokens.dtype.kind not in "iu" or 0 in tokens.shape:
         raise KzooError(
             f"A prompt is a text, or whole numbers of shape (b, t) with at least one token; received shape "
@@ -153,18 +167,17 @@ def _continue(model, prompt, length, piece, temperature, top_k, top_p, seed):
         most = min(size, 1 << (int(top_k) - 1).bit_length())
     read, write = _compiled(model, temperature == 0, most, top_p is not None and top_p < 1)
     knobs = {
-        "temperature": np.float32(max(temperature, _COLDEST)),
+        "temperature": np.float32(min(max(temperature, _COLDEST), _HOTTEST)),
         "top_k": np.int32(size if top_k is None else min(top_k, size)),
-        "top_p": np.float32(1 if top_p is None else top_p),
+        "top_p": np.float32(1 if top_p is None else max(top_p, _LEAST)),
     }
 
     rng = np.random.default_rng(seed)
     batch = len(prompt)
     bound = getattr(model, "context_length", None)
-    places = bound
-    if bound is not None and prompt.shape[1] + length <= bound:
-        # A short text needs no long cache.
-        places = min(bound, max(BLOCK, 1 << (prompt.shape[1] + length - 1).bit_length()))
+    # A short text needs no long cache; a few sizes for all lengths seldom compile anew.
+    places = max(BLOCK, 1 << (prompt.shape[1] + length - 1).bit_length())
+    places = places if bound is None else min(bound, places)
     text, written, used, state = prompt, 0, 0, None
     while written < length:
         if state is None or used == bound:

@@ -84,6 +84,18 @@ def test_the_coldest_choices_and_the_one_most_probable_are_greedy(model):
         assert generate(model, "gab", 60, **knobs) == expected, knobs
 
 
+def test_knobs_beyond_single_precision_keep_their_meaning(model):
+    # As float32 they would be 0 and infinite.
+    assert generate(model, "abc", 60, top_p=1e-60) == generate(model, "abc", 60, temperature=0)
+    assert generate(model, "abc", 60, temperature=1e300) == generate(model, "abc", 60, temperature=1e20)
+
+
+def test_a_transformer_without_a_bound_writes_on():
+    unbound = create_model("transformer:mu-tied", positions="rotary", num_heads=1, input_shape=(None,), seed=0)
+    tokens = np.array([[0, 1, 2, 1]])
+    np.testing.assert_array_equal(generate(unbound, tokens, 90, temperature=0), plain(unbound, tokens, 90))
+
+
 def test_all_tokens_and_all_of_the_probability_are_no_limit(model):
     expected = generate(model, "gab", 60)
     for knobs in ({"top_k": 9}, {"top_k": 5000}, {"top_p": 1.0}, {"top_p": 1}):
@@ -186,7 +198,7 @@ def test_a_short_text_asks_for_a_short_cache_and_a_long_one_for_the_whole():
         (1000, 10, [64]),
         (1000, 200, [256]),
         (1000, 1000, [1000, 1000]),
-        (None, 9, [None]),
+        (None, 9, [64]),
     ):
         model = Counting(context)
         generate(model, "ab", length, temperature=0)
@@ -220,6 +232,7 @@ def test_logits_that_are_no_numbers_are_refused_where_they_come():
         (np.zeros((2, 0), "int32"), {}, ["at least one token", "(2, 0)"]),
         (np.zeros(3, "int32"), {}, ["shape (b, t)", "(3,)"]),
         (np.zeros((1, 3)), {}, ["whole numbers", "float64"]),
+        ([[1, 2], [3]], {}, ["rows of one length", "one by one"]),
         (np.array([[0, 9]]), {}, ["from 0 to 8", "has 9"]),
         (np.array([[-1, 2]]), {}, ["has -1"]),
     ],
@@ -248,6 +261,9 @@ def test_characters_go_to_tokens_and_back():
     assert words.decode([8, 2, 0]) == "ga\n"
     with pytest.raises(KzooError, match=r"no token for (.*), \.\.\.|\.\.\. "):
         words.encode("ABCDHIJKLMNOP")
+    for wrong in (-1, 9):
+        with pytest.raises(KzooError, match=f"from 0 to 8; received {wrong}"):
+            words.decode([0, wrong])
 
 
 @pytest.fixture
@@ -278,6 +294,14 @@ def test_a_character_of_several_tokens_comes_once_it_is_whole(words):
     assert "\ufffd" in "".join(words.pieces([tokens[:2]]))
     stuck = "".join(words.pieces([[tokens[1]] for _ in range(50)] + [[tokens[0]]]))
     assert stuck.endswith("a")
+
+
+def test_a_tokenizer_of_another_model_is_named(words, tmp_path):
+    model = Counting()
+    model.vocabulary = model.num_outputs = 9
+    model.tokenizer_file = tmp_path / "tokenizer.json"
+    with pytest.raises(KzooError, match=r"has tokens that the model has not: .* from 0 to 8"):
+        generate(model, "abc", 5)
 
 
 def test_a_damaged_tokenizer_is_named(tmp_path):
