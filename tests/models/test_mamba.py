@@ -238,5 +238,5 @@ def test_what_cannot_be_looked_at_or_read_on_is_refused():
     with pytest.raises(ValueError, match="channels 0 to 23; received 24"):
         model.implied_attention(tokens, 1, 24)
     of_classes = create_model("mamba", **{**SMALL, "task": "classification"})
-    with pytest.raises(ValueError, match="this one is for classification"):
+    with pytest.raises(ValueError, match="reads whole sequences: call it"):
         of_classes.step(tokens[:, 0], of_classes.initial_state(1))
