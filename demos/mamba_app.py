@@ -22,7 +22,7 @@ import kzoo
 from kzoo.sampling import codec
 
 TITLE = "Mamba"
-SUMMARY = "A memory of constant size reads letter by letter: see what it keeps"
+SUMMARY = "A memory of constant size reads on: see what it keeps"
 PRESETS = ("mamba_shakespeare",)
 
 LAYERS, CHANNELS = 7, 256

@@ -19,7 +19,7 @@ from writing import Seen, Settings
 import kzoo
 
 TITLE = "Transformer"
-SUMMARY = "It writes letter by letter: see what it expects and where it looks"
+SUMMARY = "It writes: see what it expects, and where each head looks"
 PRESETS = ("transformer_shakespeare",)
 
 LAYERS = HEADS = ("all", "1", "2", "3", "4")
