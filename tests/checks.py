@@ -77,8 +77,8 @@ def compiled_gradients(loss, variables):
 
 def _check_that_a_step_moves_every_weight(model, loss, x, y):
     before = [weight.numpy().copy() for weight in model.trainable_variables]
-    # Adam's first step is as long for a small gradient as for a large one. TensorFlow's XLA would take long over what is
-    # run once.
+    # Adam's first step is as long for a small gradient as for a large one. TensorFlow's XLA would take long over what
+    # is run once.
     model.compile(keras.optimizers.Adam(0.1, epsilon=1e-16), loss, jit_compile=keras.backend.backend() == "jax")
     model.train_on_batch(x, y)
     for variable, old in zip(model.trainable_variables, before, strict=True):
