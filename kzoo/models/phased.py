@@ -132,12 +132,14 @@ class OptimizerGroup(keras.optimizers.Optimizer):
         return cls(made, name=config["name"])
 
 
-class PhasedModel(ZooModel):
+# Not a ZooModel: once an instance of a class has a graph, Keras turns the bases of the class, for good, into those of
+# models with graphs, and then none without one can be made.
+class PhasedModel(keras.Model):
     """A model that trains in phases.
 
     A subclass makes its parts as attributes, each part and each of its layers with a name of its own (Keras on torch
-    tells variables apart by their paths), calls `super().__init__(inputs, outputs)` or, without a graph of its own,
-    `super().__init__()`, and gives `phases`. It may give `averages`, and report further numbers with `report`, whose
+    tells variables apart by their paths), calls `super().__init__()`, without a graph of its own, and gives `phases`
+    and `call`. It may give `averages`, and report further numbers with `report`, whose
     names stand in `reports`.
 
     Metrics: the mean of each phase's loss as `<phase>_loss`, where there are several; their sum as `loss`; and what is
@@ -145,6 +147,8 @@ class PhasedModel(ZooModel):
     """
 
     reports: tuple[str, ...] = ()
+    get_config = ZooModel.get_config
+    from_config = classmethod(ZooModel.from_config.__func__)
 
     def phases(self) -> list[Phase]:
         """What a step does, in this order.

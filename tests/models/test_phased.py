@@ -9,6 +9,7 @@ from kzoo.layers.dropout import Dropout
 from kzoo.layers.initializers import RandomNormal
 from kzoo.models.phased import Average, OptimizerGroup, Phase, PhasedModel
 from kzoo.ops import random
+from kzoo.registry import create_model
 from kzoo.seeds import seeded
 from kzoo.training import checkpoints
 
@@ -183,6 +184,11 @@ def test_a_saved_model_comes_back_compiled_with_the_moments_of_every_optimizer(b
     for one in (model, loaded):
         one.fit(*batch, batch_size=10, verbose=0, shuffle=False)
     assert weights(loaded) == weights(model)
+
+
+def test_it_can_be_made_after_a_model_with_a_graph():
+    create_model("mlp:mu")
+    assert game().phases()
 
 
 def test_one_optimizer_becomes_one_for_each_phase(batch):
