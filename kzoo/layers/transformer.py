@@ -14,6 +14,7 @@ import math
 import keras
 from keras import ops
 
+from kzoo.layers.checks import positive
 from kzoo.layers.dropout import Dropout
 from kzoo.layers.initializers import RandomNormal
 from kzoo.ops import attention
@@ -28,12 +29,6 @@ EPSILON = 1e-5
 def norm(use_bias: bool, **arguments):
     """Layer normalisation over d, as GPT-2 has it; without its shift where biases are left out."""
     return keras.layers.LayerNormalization(epsilon=EPSILON, center=use_bias, **arguments)
-
-
-def _positive(name, key, value):
-    if type(value) is not int or value < 1:
-        raise ValueError(f"{key} of {name}: got {value!r}; expected a whole number of at least 1, such as 4.")
-    return value
 
 
 @keras.saving.register_keras_serializable("kzoo.layers")
@@ -66,7 +61,7 @@ class Attention(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.num_heads = _positive("Attention", "num_heads", num_heads)
+        self.num_heads = positive("Attention", "num_heads", num_heads)
         self.causal = causal
         self.rotary = rotary
         self.use_bias = use_bias
@@ -195,7 +190,7 @@ class TransformerBlock(keras.layers.Layer):
         self.rotary = rotary
         self.use_bias = use_bias
         self.dropout = dropout
-        self.num_blocks = _positive("TransformerBlock", "num_blocks", num_blocks)
+        self.num_blocks = positive("TransformerBlock", "num_blocks", num_blocks)
         self.portable_dropout = portable_dropout
         stddev = STDDEV / math.sqrt(2 * num_blocks)
         policy = self.dtype_policy
@@ -264,7 +259,7 @@ class LearnedPositions(keras.layers.Layer):
 
     def __init__(self, length: int, **kwargs):
         super().__init__(**kwargs)
-        self.length = _positive("LearnedPositions", "length", length)
+        self.length = positive("LearnedPositions", "length", length)
         self._initializer = RandomNormal(stddev=STDDEV)
 
     def build(self, input_shape):

@@ -8,7 +8,8 @@ from checks import check_layer, compiled_gradients
 from keras import ops
 
 from kzoo.backend import compiled
-from kzoo.layers.mamba import LogUniform, Mamba1, Mamba2, MambaBlock, RealS4D, StepBias
+from kzoo.layers.mamba import Mamba1, Mamba2, MambaBlock
+from kzoo.layers.state_space import LogUniform, RealS4D, StepBias
 
 M = 6
 

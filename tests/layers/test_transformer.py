@@ -138,12 +138,12 @@ def test_layer_keeps_the_contract(cls, arguments, training_changes, tmp_path):
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: Attention(0), ["num_heads of Attention", "got 0", "at least 1"]),
-        (lambda: TransformerBlock(2.5), ["num_heads", "got 2.5"]),
-        (lambda: TransformerBlock(2, num_blocks=0), ["num_blocks", "got 0"]),
+        (lambda: Attention(0), ["Attention needs", "num_heads=0", "at least 1"]),
+        (lambda: TransformerBlock(2.5), ["num_heads", "num_heads=2.5"]),
+        (lambda: TransformerBlock(2, num_blocks=0), ["TransformerBlock needs", "num_blocks=0"]),
         (lambda: Attention(5)(inputs()), ["got 5", "does not divide the width 12", "divisor of 12"]),
         (lambda: Attention(4, rotary=True)(inputs()), ["even width", "12 / 4 = 3", "learned"]),
-        (lambda: LearnedPositions(0), ["length of LearnedPositions", "got 0"]),
+        (lambda: LearnedPositions(0), ["LearnedPositions needs", "length=0"]),
         (lambda: LearnedPositions(4)(inputs()), ["4 steps", "sequence of 5"]),
         (
             lambda: block(causal=False).stream(inputs(), Attention(HEADS).empty_cache(BATCH, TIME, WIDTH), 0),
