@@ -24,10 +24,11 @@ import keras
 import numpy as np
 from keras import ops
 
-from kzoo.layers.initializers import GlorotUniform, RandomNormal
+from kzoo.layers.initializers import GlorotUniform
 from kzoo.layers.mamba import EPSILON, MambaBlock
 from kzoo.models.base import choice, count
-from kzoo.models.sequence import SequenceModel, head, read, vocabulary_size
+from kzoo.models.residual import ResidualModel, embed, shares_table
+from kzoo.models.sequence import head
 
 PRESETS = {
     "mu": {
@@ -66,7 +67,7 @@ PRESETS = {
 
 
 @keras.saving.register_keras_serializable("kzoo")
-class Mamba(SequenceModel):
+class Mamba(ResidualModel):
     """Blocks of Mamba's or Mamba-2's mixer, and a head for the task.
 
     Args:
@@ -123,17 +124,11 @@ class Mamba(SequenceModel):
         choice("selective", selective, (True, False))
         choice("tied", tied, (True, False))
         _check_version(version, hidden_dim * expand, head_dim, groups, selective)
-        table, tie = None, tied and task == "tokens" and vocabulary is not None
-        if vocabulary is not None:
-            size = vocabulary_size(vocabulary)
-            # A head starts narrow, for logits near zero. What is no head starts wide: else Adam's first steps bury what
-            # tells the tokens apart, and induction heads of 256 tokens take more than 2,200 steps of batch 8 for 1,600.
-            spread = RandomNormal(stddev=0.02 if tie else 1.0)
-            table = keras.layers.ReversibleEmbedding(size, hidden_dim, embeddings_initializer=spread, name="embedding")
-        inputs, x = read(input_shape, vocabulary, table, statistics)
+        tie = shares_table(tied, task, vocabulary, num_outputs)
+        # A head starts narrow, for logits near zero. What is no head starts wide: else Adam's first steps bury what
+        # tells the tokens apart, and induction heads of 256 tokens take more than 2,200 steps of batch 8 for 1,600.
+        inputs, x, table = embed(input_shape, vocabulary, hidden_dim, statistics, stddev=0.02 if tie else 1.0)
         vectors = x
-        if table is None:
-            x = keras.layers.Dense(hidden_dim, kernel_initializer=GlorotUniform(), name="embedding")(x)
         of_version = {"selective": selective} if version == 1 else {"head_dim": head_dim, "groups": groups}
         for i in range(1, num_layers + 1):
             x = MambaBlock(
@@ -149,11 +144,6 @@ class Mamba(SequenceModel):
         if task != "tokens":
             x = keras.layers.GlobalAveragePooling1D(name="mean")(x)
         own_head = head(task, num_outputs, kernel_initializer=GlorotUniform(), use_bias=task != "tokens")
-        if tie and num_outputs != size:
-            raise ValueError(
-                f"model.num_outputs: got {num_outputs!r} for a vocabulary of {size}; a tied head gives one logit a "
-                f"token, which allows only {size}. For another number:  tied=False"
-            )
         outputs = table(x, reverse=True) if tie else own_head(x)
         super().__init__(
             inputs,
@@ -255,15 +245,9 @@ class Mamba(SequenceModel):
         ((block, given),) = self._mixed_inputs(x, self._blocks()[layer - 1 : layer])
         return ops.convert_to_numpy(block.mixer.implied_attention(given, channel))
 
-    def _blocks(self):
-        return [self.get_layer(f"block_{i}") for i in range(1, self.num_layers + 1)]
-
     def _mixed_inputs(self, x, blocks):
         """Pairs of a block and what its mixer reads."""
-        if self.vocabulary is None:
-            x = keras.Model(self.input, self.get_layer("embedding").output)(np.asarray(x), training=False)
-        else:  # by the layers: the graph takes texts of one length alone
-            x = self.get_layer("embedding")(ops.convert_to_tensor(x))
+        x = self._embedded(x)
         found = []
         for block in self._blocks():
             if block in blocks:
@@ -275,14 +259,11 @@ class Mamba(SequenceModel):
 
     def _read_on(self, tokens, state, advance):
         self._check_reads_text()
-        table = self.get_layer("embedding")
-        x, after = table(tokens), []
+        x, after = self.get_layer("embedding")(tokens), []
         for block, before in zip(self._blocks(), state, strict=True):
             x, last = advance(block, x, before)
             after.append(last)
-        x = self.get_layer("norm")(x)
-        names = [layer.name for layer in self.layers]
-        return (self.get_layer("logits")(x) if "logits" in names else table(x, reverse=True)), after
+        return self._read_out(x), after
 
 
 def _check_version(version, inner, head_dim, groups, selective):

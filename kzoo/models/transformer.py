@@ -25,7 +25,8 @@ from kzoo.layers.dropout import Dropout
 from kzoo.layers.initializers import GlorotUniform, RandomNormal
 from kzoo.layers.transformer import STDDEV, LearnedPositions, TransformerBlock, norm
 from kzoo.models.base import choice, count, fraction
-from kzoo.models.sequence import SequenceModel, head, read, vocabulary_size
+from kzoo.models.residual import ResidualModel, embed, shares_table
+from kzoo.models.sequence import head
 
 POSITIONS = ("learned", "rotary")
 PRESETS = {
@@ -84,7 +85,7 @@ PRESETS = {
 
 
 @keras.saving.register_keras_serializable("kzoo")
-class Transformer(SequenceModel):
+class Transformer(ResidualModel):
     """Embedding, positions, pre-norm blocks, a last norm and a linear head.
 
     Args:
@@ -131,20 +132,12 @@ class Transformer(SequenceModel):
         for key, value in (("use_bias", use_bias), ("tied", tied)):
             if not isinstance(value, bool):
                 raise ValueError(f"model.{key}: got {value!r}; expected true or false.")
-        causal, share = task == "tokens", task == "tokens" and tied and vocabulary is not None
+        causal = task == "tokens"
         kernel = RandomNormal(stddev=STDDEV) if causal else GlorotUniform()
         own_head = head(task, num_outputs, kernel_initializer=kernel, use_bias=not causal)
-        _check(input_shape, num_outputs, vocabulary, hidden_dim, num_heads, positions, share)
-
-        table = None
-        if vocabulary is not None:
-            size = vocabulary_size(vocabulary)
-            table = keras.layers.ReversibleEmbedding(
-                size, hidden_dim, embeddings_initializer=RandomNormal(stddev=STDDEV), name="embedding"
-            )
-        inputs, x = read(input_shape, vocabulary, table, statistics)
-        if vocabulary is None:
-            x = keras.layers.Dense(hidden_dim, kernel_initializer=GlorotUniform(), name="embedding")(x)
+        _check(input_shape, hidden_dim, num_heads, positions)
+        tie = shares_table(tied, task, vocabulary, num_outputs)
+        inputs, x, table = embed(input_shape, vocabulary, hidden_dim, statistics, STDDEV)
         vectors = x  # (b, t, d)
         if positions == "learned":
             x = LearnedPositions(input_shape[0], name="positions")(x)
@@ -167,7 +160,7 @@ class Transformer(SequenceModel):
         super().__init__(
             inputs,
             vectors,
-            table(x, reverse=True) if share else own_head(x),
+            table(x, reverse=True) if tie else own_head(x),
             num_outputs=num_outputs,
             task=task,
             vocabulary=vocabulary,
@@ -272,25 +265,9 @@ class Transformer(SequenceModel):
             logits = ops.where(position <= places, logits, float("nan"))
         return logits, (position, tuple(found))
 
-    def _blocks(self):
-        return [self.get_layer(f"block_{i}") for i in range(1, self.num_layers + 1)]
-
-    def _read_out(self, x):
-        """Vectors (b, t, d) to outputs."""
-        x = self.get_layer("norm")(x)
-        if self.task != "tokens":
-            x = self.get_layer("mean")(x)
-        elif self.tied and self.vocabulary is not None:
-            return self.get_layer("embedding")(x, reverse=True)
-        return self.get_layer("forecast" if self.task == "regression" else "logits")(x)
-
     def _probe(self, x):
         """The vectors before the first block and after each one, l + 1 times (b, t, d)."""
-        x = ops.convert_to_tensor(x)
-        if self.vocabulary is None:
-            x = keras.Model(self.input, self.get_layer("embedding").output)(x, training=False)
-        else:  # by the layers: the graph takes texts of one length alone
-            x = self.get_layer("embedding")(x)
+        x = self._embedded(x)
         found = [self.get_layer("positions")(x) if self.positions == "learned" else x]
         for block in self._blocks():
             found.append(block(found[-1], training=False))
@@ -305,7 +282,7 @@ def _number(scalar):
         return None
 
 
-def _check(input_shape, num_outputs, vocabulary, hidden_dim, num_heads, positions, tied) -> None:
+def _check(input_shape, hidden_dim, num_heads, positions) -> None:
     if hidden_dim % num_heads:
         raise ValueError(f"model.num_heads: got {num_heads}; expected a divisor of hidden_dim, {hidden_dim}.")
     if positions == "rotary" and hidden_dim // num_heads % 2:
@@ -317,9 +294,4 @@ def _check(input_shape, num_outputs, vocabulary, hidden_dim, num_heads, position
         raise ValueError(
             "model.positions: got 'learned', which needs to know how long a sequence is; give input_shape a length, or "
             "take positions=rotary."
-        )
-    if tied and vocabulary_size(vocabulary) != num_outputs:
-        raise ValueError(
-            f"model.num_outputs: got {num_outputs} for {vocabulary_size(vocabulary)} tokens; a tied head gives a logit "
-            "for each token. Set them equal, or tied to false."
         )

@@ -216,7 +216,7 @@ def test_gpt2_has_as_many_weights_as_it_should():
         ({"num_heads": 4, "positions": "rotary"}, "rotary positions need an even width"),
         ({"positions": "sinusoidal"}, "allowed: learned, rotary"),
         ({"input_shape": (None,)}, "take positions=rotary"),
-        ({"num_outputs": 3}, "Set them equal, or tied to false"),
+        ({"num_outputs": 3}, "For another number:  tied=False"),
         ({"num_layers": 0}, "model.num_layers"),
         ({"task": "translation"}, "allowed: classification, regression, tokens"),
         ({"dropout": 1}, "model.dropout"),
