@@ -9,6 +9,7 @@ import keras
 from jax import lax
 from jax.extend.random import threefry_2x32
 
+from kzoo.backend import jax_images as images
 from kzoo.backend import loops, selective
 from kzoo.backend.jax_selective import selective_loop
 
@@ -96,12 +97,6 @@ def compiled(fn, variables):
     return lambda *arguments: jitted([variable.value for variable in variables], *arguments)
 
 
-# The patches of one chunk of the batch, in bytes for each thread: about what stays in a core's cache. Larger
-# chunks spill, and above 32 MB the C library maps and faults in fresh pages at every call; smaller ones cost
-# more steps of the loop.
-_CHUNK_BYTES_PER_THREAD = 2**19
-
-
 def input_grad(fn, x):
     """The gradient of `fn` with respect to its argument, sample by sample, which can be differentiated again.
 
@@ -178,62 +173,10 @@ def conv2d(x, kernel, strides=1, padding="valid", data_format=None, dilation=1, 
         and x.shape[-1] == kernel.shape[-2]
     )
     if on_patches:
-        strides, dilation = _pair(strides), _pair(dilation)
-        pads = lax.padtype_to_pads(
-            x.shape[1:3],
-            [(taps - 1) * gap + 1 for taps, gap in zip(kernel.shape[:2], dilation, strict=True)],
-            strides,
-            padding.upper(),
-        )
         x = keras.ops.convert_to_tensor(x, dtype="float32")
         kernel = keras.ops.convert_to_tensor(kernel)
-        return _conv2d_on_patches(x, kernel, strides, pads, dilation)
+        return images.convolve(x, kernel, images.pair(strides), padding, images.pair(dilation), thread_count())
     return keras.ops.conv(x, kernel, strides, padding, data_format, dilation)
-
-
-def _pair(value):
-    return (value, value) if isinstance(value, int) else tuple(value)
-
-
-def _conv2d_on_patches(x, kernel, strides, pads, dilation):
-    """Convolution as one matrix product: the taps' shifted images side by side, times the kernel as a matrix.
-
-    A large batch goes through in chunks whose patches fit the cache. The backward pass lays the patches of a
-    chunk out again and never stores those of the batch, which are (kernel h * kernel w) times the input.
-    """
-    kernel_h, kernel_w, channels, filters = kernel.shape
-    matrix = kernel.reshape(-1, filters)
-    x = lax.pad(x, jnp.zeros((), x.dtype), ((0, 0, 0), (*pads[0], 0), (*pads[1], 0), (0, 0, 0)))
-    batch, height, width, _ = x.shape
-    out_h = (height - (kernel_h - 1) * dilation[0] - 1) // strides[0] + 1
-    out_w = (width - (kernel_w - 1) * dilation[1] - 1) // strides[1] + 1
-
-    def convolve(images):
-        count = images.shape[0]
-        taps = [
-            lax.slice(
-                images,
-                (0, top, left, 0),
-                (count, top + (out_h - 1) * strides[0] + 1, left + (out_w - 1) * strides[1] + 1, channels),
-                (1, *strides, 1),
-            )
-            for top in range(0, kernel_h * dilation[0], dilation[0])
-            for left in range(0, kernel_w * dilation[1], dilation[1])
-        ]
-        patches = jnp.concatenate(taps, axis=-1)  # (b, h', w', kernel h * kernel w * c)
-        return lax.dot_general(patches, matrix, (((3,), (0,)), ((), ())))
-
-    patch_bytes = 4 * out_h * out_w * matrix.shape[0]
-    chunk = max(1, _CHUNK_BYTES_PER_THREAD * thread_count() // patch_bytes)
-    if chunk >= batch:
-        return convolve(x)
-    # As few chunks as that allows, of equal size; the rest, fewer images than there are chunks, goes alone.
-    chunk = batch // -(-batch // chunk)
-    whole = batch - batch % chunk
-    chunks = x[:whole].reshape(-1, chunk, height, width, channels)
-    # Inside a loop XLA cannot merge the recomputation with the first pass: no barrier against it is needed.
-    y = lax.map(jax.checkpoint(convolve, prevent_cse=False), chunks).reshape(whole, out_h, out_w, filters)
-    return y if whole == batch else jnp.concatenate([y, convolve(x[whole:])])
 
 
 def max_pool2d(x, pool_size=2, strides=None, padding="valid", data_format=None):
@@ -249,7 +192,7 @@ def max_pool2d(x, pool_size=2, strides=None, padding="valid", data_format=None):
     Returns:
         The maximum of each window, in the layout of `x`.
     """
-    pool_size = _pair(pool_size)
+    pool_size = images.pair(pool_size)
     # XLA's reduce-window, and the scatter that is its gradient, are slow on a CPU; windows that do not
     # overlap need neither. The conditions read as in conv2d.
     in_blocks = (
@@ -259,33 +202,14 @@ def max_pool2d(x, pool_size=2, strides=None, padding="valid", data_format=None):
         and all(isinstance(size, int) for size in x.shape)
         and (data_format or keras.config.image_data_format()) == "channels_last"
         and padding == "valid"
-        and (strides is None or _pair(strides) == pool_size)
+        and (strides is None or images.pair(strides) == pool_size)
         and pool_size[0] <= x.shape[1]
         and pool_size[1] <= x.shape[2]
     )
     if in_blocks:
-        return _max_pool2d_in_blocks(keras.ops.convert_to_tensor(x), pool_size)
+        return images.max_pool(keras.ops.convert_to_tensor(x), pool_size)
     # Keras 3.15 fails on JAX where strides is None.
     return keras.ops.max_pool(x, pool_size, pool_size if strides is None else strides, padding, data_format)
-
-
-def _max_pool2d_in_blocks(x, pool_size):
-    """The running maximum over the positions of a window, each position a block of its own.
-
-    A later position takes the lead only where it is greater, so that among equals the gradient goes to the
-    first, as it does in Keras on every backend. The maximum along a reshaped axis would share it out evenly.
-    """
-    batch, height, width, channels = x.shape
-    out_h, out_w = height // pool_size[0], width // pool_size[1]
-    x = x[:, : out_h * pool_size[0], : out_w * pool_size[1]]
-    blocks = x.reshape(batch, out_h, pool_size[0], out_w, pool_size[1], channels)
-    lead = blocks[:, :, 0, :, 0]
-    for row in range(pool_size[0]):
-        for column in range(pool_size[1]):
-            rival = blocks[:, :, row, :, column]
-            # Not `rival > lead`: a nan, on either side, must stay in the lead as it does in Keras.
-            lead = jnp.where((lead >= rival) | jnp.isnan(lead), lead, rival)
-    return lead
 
 
 def random_bits(key, count):

@@ -1,0 +1,76 @@
+"""Convolution and pooling of images on JAX for a CPU, where XLA's own are slow."""
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+# The patches of one chunk of the batch, in bytes for each thread: about what stays in a core's cache. Larger
+# chunks spill, and above 32 MB the C library maps and faults in fresh pages at every call; smaller ones cost
+# more steps of the loop.
+_CHUNK_BYTES_PER_THREAD = 2**19
+
+
+def pair(value):
+    return (value, value) if isinstance(value, int) else tuple(value)
+
+
+def convolve(x, kernel, strides, padding, dilation, threads):
+    """Convolution as one matrix product: the taps' shifted images side by side, times the kernel as a matrix.
+
+    A large batch goes through in chunks whose patches fit the cache. The backward pass lays the patches of a
+    chunk out again and never stores those of the batch, which are (kernel h * kernel w) times the input.
+    """
+    kernel_h, kernel_w, channels, filters = kernel.shape
+    spans = [(taps - 1) * gap + 1 for taps, gap in zip(kernel.shape[:2], dilation, strict=True)]
+    pads = lax.padtype_to_pads(x.shape[1:3], spans, strides, padding.upper())
+    matrix = kernel.reshape(-1, filters)
+    x = lax.pad(x, jnp.zeros((), x.dtype), ((0, 0, 0), (*pads[0], 0), (*pads[1], 0), (0, 0, 0)))
+    batch, height, width, _ = x.shape
+    out_h = (height - (kernel_h - 1) * dilation[0] - 1) // strides[0] + 1
+    out_w = (width - (kernel_w - 1) * dilation[1] - 1) // strides[1] + 1
+
+    def product(images):
+        count = images.shape[0]
+        taps = [
+            lax.slice(
+                images,
+                (0, top, left, 0),
+                (count, top + (out_h - 1) * strides[0] + 1, left + (out_w - 1) * strides[1] + 1, channels),
+                (1, *strides, 1),
+            )
+            for top in range(0, kernel_h * dilation[0], dilation[0])
+            for left in range(0, kernel_w * dilation[1], dilation[1])
+        ]
+        patches = jnp.concatenate(taps, axis=-1)  # (b, h', w', kernel h * kernel w * c)
+        return lax.dot_general(patches, matrix, (((3,), (0,)), ((), ())))
+
+    patch_bytes = 4 * out_h * out_w * matrix.shape[0]
+    chunk = max(1, _CHUNK_BYTES_PER_THREAD * threads // patch_bytes)
+    if chunk >= batch:
+        return product(x)
+    # As few chunks as that allows, of equal size; the rest, fewer images than there are chunks, goes alone.
+    chunk = batch // -(-batch // chunk)
+    whole = batch - batch % chunk
+    chunks = x[:whole].reshape(-1, chunk, height, width, channels)
+    # Inside a loop XLA cannot merge the recomputation with the first pass: no barrier against it is needed.
+    y = lax.map(jax.checkpoint(product, prevent_cse=False), chunks).reshape(whole, out_h, out_w, filters)
+    return y if whole == batch else jnp.concatenate([y, product(x[whole:])])
+
+
+def max_pool(x, pool_size):
+    """The running maximum over the positions of a window, each position a block of its own.
+
+    A later position takes the lead only where it is greater, so that among equals the gradient goes to the
+    first, as it does in Keras on every backend. The maximum along a reshaped axis would share it out evenly.
+    """
+    batch, height, width, channels = x.shape
+    out_h, out_w = height // pool_size[0], width // pool_size[1]
+    x = x[:, : out_h * pool_size[0], : out_w * pool_size[1]]
+    blocks = x.reshape(batch, out_h, pool_size[0], out_w, pool_size[1], channels)
+    lead = blocks[:, :, 0, :, 0]
+    for row in range(pool_size[0]):
+        for column in range(pool_size[1]):
+            rival = blocks[:, :, row, :, column]
+            # Not `rival > lead`: a nan, on either side, must stay in the lead as it does in Keras.
+            lead = jnp.where((lead >= rival) | jnp.isnan(lead), lead, rival)
+    return lead
