@@ -142,7 +142,7 @@ def _generate(argv) -> int:
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="decides the choices (default: 0)")
     given = parser.parse_args(argv)
     _refuse_folder_of_runs(given.model)
-    prompt = sys.stdin.read() if given.prompt == "-" else given.prompt
+    prompt = _from_standard_input() if given.prompt == "-" else given.prompt
 
     from kzoo.models.preset import load_model
     from kzoo.sampling import stream_text
@@ -162,6 +162,16 @@ def _generate(argv) -> int:
         print(piece, end="", flush=True)
     print()
     return 0
+
+
+def _from_standard_input() -> str:
+    try:
+        return sys.stdin.read()
+    except UnicodeDecodeError as error:
+        raise KzooError(
+            f"The text on standard input is not {error.encoding}: byte {error.start} is "
+            f"{error.object[error.start]:#04x}. Save it as UTF-8, or convert it on the way:  iconv -t utf-8 FILE"
+        ) from None
 
 
 def _publish(argv) -> int:

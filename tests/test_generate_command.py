@@ -52,6 +52,12 @@ def test_a_prompt_comes_from_standard_input_where_it_is_a_dash(folder, capsys, m
     assert capsys.readouterr().out == "a bad\ncab" + generate(load_model(folder), "a bad\ncab", 9) + "\n"
 
 
+def test_a_prompt_that_is_no_text_is_refused_with_a_remedy(folder, capsys, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"caf\xe9"), encoding="utf-8"))
+    assert main(["generate", folder, "--prompt", "-", "--length", "9"]) == 2
+    assert "is not utf-8: byte 3 is 0xe9" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("argv", "words"),
     [

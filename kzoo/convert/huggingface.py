@@ -74,7 +74,7 @@ def from_huggingface(folder, *, ignore=()):
 
     Raises:
         KzooError: if kzoo has no such model, or not with that configuration; if a tensor is missing, left over or of
-            another shape; if the weights are pickles, which are never opened.
+            another shape, or holds nan; if the weights are pickles, which are never opened.
     """
     folder = Path(folder)
     family, given = _described(folder, ignore)
@@ -100,7 +100,10 @@ def from_huggingface(folder, *, ignore=()):
                 f"{names[name]} in {folder} has the shape {tensors.shape(names[name])}; its config.json asks for "
                 f"{shape}. They do not belong together."
             )
-        weight.assign(there(tensors[names[name]]))
+        value = tensors[names[name]]
+        if not np.isfinite(value).all():
+            raise KzooError(f"{names[name]} in {folder} holds nan or infinite numbers. {_AGAIN}")
+        weight.assign(there(value))
     if weights:
         raise KzooError(f"Hugging Face's {family.TYPES[0]} has nothing for {', '.join(weights)} of kzoo's model.")
     tokenizer = folder / preset.TOKENIZER

@@ -20,13 +20,13 @@ class Settings:
     Args:
         config: The object in config.json.
         file: The file's name, for messages.
-        ignore: Keys that the user takes it upon himself to pass over.
+        ignore: Keys that the user takes it upon himself to pass over. What is known is read all the same.
     """
 
     def __init__(self, config: dict, file, ignore=()):
         self._file = file
-        self._config = {key: value for key, value in config.items() if key not in ignore}
-        self._left = set(self._config) - _ANY
+        self._config = dict(config)
+        self._left = set(config) - _ANY - set(ignore)
 
     def take(self, *keys, default=None):
         """The value under a key, which may have several names: those that are there must agree.

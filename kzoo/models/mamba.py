@@ -187,9 +187,10 @@ class Mamba(ResidualModel):
             Logits (b, t, v) and the state to go on with.
 
         Raises:
-            ValueError: if the model does not go from tokens to tokens.
+            ValueError: if the model does not go from tokens to tokens, there is none, or the state is that of another
+                number of texts or layers.
         """
-        return self._read_on(tokens, state, lambda block, x, before: block(x, before, return_state=True))
+        return self._read_on(tokens, "b t", state, lambda block, x, before: block(x, before, return_state=True))
 
     def step(self, token, state):
         """Reads one token, at a cost that does not depend on how much was read before.
@@ -202,9 +203,9 @@ class Mamba(ResidualModel):
             Logits (b, v) of the token after it, and the state to go on with.
 
         Raises:
-            ValueError: if the model does not go from tokens to tokens.
+            ValueError: as `stream`.
         """
-        return self._read_on(token, state, lambda block, x, before: block.step(x, before))
+        return self._read_on(token, "b", state, lambda block, x, before: block.step(x, before))
 
     def trace(self, x, state=None) -> dict[str, dict[str, np.ndarray]]:
         """What every block's scan is made of while the model reads `x`.
@@ -257,10 +258,11 @@ class Mamba(ResidualModel):
             x = block(x)
         return found
 
-    def _read_on(self, tokens, state, advance):
-        self._check_reads_text()
+    def _read_on(self, tokens, axes, state, advance):
+        blocks = self._blocks()
+        self._check_piece(tokens, axes, [block.name for block in blocks], state)
         x, after = self.get_layer("embedding")(tokens), []
-        for block, before in zip(self._blocks(), state, strict=True):
+        for block, before in zip(blocks, state, strict=True):
             x, last = advance(block, x, before)
             after.append(last)
         return self._read_out(x), after

@@ -167,13 +167,25 @@ class PhasedModel(keras.Model):
         Args:
             name: One of `reports`.
             value: A scalar.
+
+        Raises:
+            ValueError: if it is none of them.
         """
+        if name not in self.reports:
+            raise ValueError(
+                f"report: got {name!r}; {type(self).__name__}.reports has {', '.join(self.reports) or 'none'}."
+            )
+        self._note(name, value)
+
+    def _note(self, name, value) -> None:
         self._means()[name].update_state(ops.stop_gradient(value))
 
     def _means(self) -> dict[str, keras.metrics.Mean]:
         if not hasattr(self, "_mean_names"):
             names = [phase.name for phase in self.phases()]
             names = [f"{name}_loss" for name in names] if len(names) > 1 else ["loss"]
+            if taken := sorted({"loss", *names} & set(self.reports)):
+                raise ValueError(f"reports: got {', '.join(taken)}, which a loss of the phases is called.")
             self._mean_names = [*names, *self.reports]
             for name in self._mean_names:
                 setattr(self, f"_mean_{name}", keras.metrics.Mean(name=name))
@@ -223,6 +235,12 @@ class PhasedModel(keras.Model):
         super().compile(optimizer=group, **kwargs)
 
     def _checked_phases(self) -> list[Phase]:
+        for average in self.averages():
+            if not 0 <= average.momentum < 1:
+                raise ValueError(
+                    f"averages: got the momentum {average.momentum!r} for {average.part.name}; expected at least 0 and "
+                    "below 1, such as 0.999."
+                )
         phases, names = self.phases(), set()
         for phase in phases:
             if not phase.name.isidentifier() or phase.name in names:
@@ -294,9 +312,9 @@ class PhasedModel(keras.Model):
     def _count(self, phase: str, loss) -> None:
         means = self._means()
         if f"{phase}_loss" in means:
-            self.report(f"{phase}_loss", loss)
+            self._note(f"{phase}_loss", loss)
         else:
-            self.report("loss", loss)
+            self._note("loss", loss)
 
     def get_metrics_result(self):
         """The means so far, and the sum of the phases' losses as "loss": Keras asks after each step and epoch."""

@@ -146,13 +146,20 @@ class Recurrent(SequenceModel):
         ]
 
     def stream(self, tokens, state):
-        """Reads a piece of a text, tokens (b, t): logits (b, t, v) and the state to go on with."""
+        """Reads a piece of a text, tokens (b, t): logits (b, t, v) and the state to go on with.
+
+        Raises:
+            ValueError: if the model does not go from tokens to tokens, there is none, or the state is that of another
+                number of texts or layers.
+        """
+        self._check_piece(tokens, "b t", self._recurrent, state)
         vectors = ops.swapaxes(self.get_layer("embedding")(tokens), 0, 1)  # (t, b, d)
         state, outputs = backend.scan(lambda state, x: self._advance(x, state)[::-1], state, vectors)
         return self.get_layer("logits")(ops.swapaxes(outputs, 0, 1)), state
 
     def step(self, token, state):
-        """Reads one token (b,): logits (b, v) and the state to go on with."""
+        """Reads one token (b,): logits (b, v) and the state to go on with. It refuses what `stream` refuses."""
+        self._check_piece(token, "b", self._recurrent, state)
         output, state = self._advance(self.get_layer("embedding")(token), state)
         return self.get_layer("logits")(output), state
 

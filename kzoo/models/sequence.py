@@ -15,6 +15,7 @@ import numpy as np
 from keras import ops
 
 from kzoo.backend import value_and_grad
+from kzoo.backend.selective import differ
 from kzoo.models.base import ZooModel, choice, count, standardise
 
 TASKS = ("classification", "regression", "tokens")
@@ -173,15 +174,48 @@ class SequenceModel(ZooModel):
                 'To read a text in pieces, make one with task="tokens" and a vocabulary.'
             )
 
+    def _check_piece(self, tokens, axes: str, layers: list[str], states) -> None:
+        """Refuses tokens that are no piece of the text whose state it is, before one is broadcast to the other.
+
+        Args:
+            tokens: What is to be read.
+            axes: "b t" or "b".
+            layers: The layers that have a state.
+            states: For each of them a nest of tensors (b, ...).
+        """
+        self._check_reads_text()
+        shape = tuple(tokens.shape)
+        if len(shape) != len(axes.split()) or 0 in shape:
+            raise ValueError(
+                f"Expected tokens ({axes.replace(' ', ', ')}), at least one; received the shape {shape}. A whole "
+                "sequence of numbers goes to `stream` as tokens[None], one token of each text to `step`."
+            )
+        if len(states) != len(layers):
+            raise ValueError(
+                f"The state is of {len(states)} layers; the model has {len(layers)}. Begin with this model's own "
+                f"initial_state({shape[0]})."
+            )
+        for layer, state in zip(layers, states, strict=True):
+            for part in keras.tree.flatten(state):
+                if differ(part.shape[0], shape[0]):
+                    raise ValueError(
+                        f"The state of {layer} is of a batch of {part.shape[0]}; received tokens of a batch of "
+                        f"{shape[0]}. Each text has a state of its own: begin with initial_state({shape[0]})."
+                    )
+
     def stream(self, tokens, state):
         """Reads a piece of a text: the same logits as at the same place of the whole text.
 
         Args:
-            tokens: (b, t), t at least 1.
+            tokens: (b, t), t at least 1, each from 0 to v - 1: none is looked at.
             state: Of `initial_state`, or of the piece before.
 
         Returns:
             Logits (b, t, v) and the state to go on with.
+
+        Raises:
+            ValueError: if the model does not go from tokens to tokens, there is none, or the state is that of another
+                number of texts or layers.
         """
         raise NotImplementedError
 
@@ -194,6 +228,9 @@ class SequenceModel(ZooModel):
 
         Returns:
             Logits (b, v) of the token after it, and the state to go on with.
+
+        Raises:
+            ValueError: as `stream`.
         """
         logits, state = self.stream(token[:, None], state)
         return logits[:, 0], state

@@ -240,10 +240,11 @@ class Transformer(ResidualModel):
             a piece that the state has no place for are nan.
 
         Raises:
-            ValueError: if the model does not go from tokens to tokens, or the state has no place for so many.
+            ValueError: if the model does not go from tokens to tokens, there is none, or the state has no place for so
+                many, or is that of another number of texts or layers.
         """
-        self._check_reads_text()
         start, caches = state
+        self._check_piece(tokens, "b t", [block.name for block in self._blocks()], caches)
         length, places = tokens.shape[1], caches[0][0].shape[2]
         known = _number(start)
         if length > places or (known is not None and known + length > places):

@@ -42,9 +42,25 @@ def selective_step(u, delta, A, B, C, D=None, z=None, state=None):
 
     Returns:
         y, (b, d), in the dtype of u, and h, (b, d, n).
+
+    Raises:
+        ValueError: For shapes that do not go together.
     """
     out = ops.convert_to_tensor(u).dtype
     u, delta, A, B, C, D, z, state = _in_state_dtype(u, delta, A, B, C, D, z, state)
+    _check_shapes(
+        f"selective_step, where u is {tuple(u.shape)} and A is {tuple(A.shape)},",
+        _sizes("u", u, "bd") | _sizes("A", A, "dn"),
+        {
+            "u": (u, "bd"),
+            "delta": (delta, "bd"),
+            "B": (B, "bn"),
+            "C": (C, "bn"),
+            "D": (D, "d"),
+            "z": (z, "bd"),
+            "state": (state, "bdn"),
+        },
+    )
     h = (delta * u)[..., None] * B[:, None]  # (b, d, n)
     if state is not None:
         h = ops.exp(delta[..., None] * A) * state + h
@@ -148,10 +164,28 @@ def ssd_step(x, delta, A, B, C, D=None, state=None):
 
     Returns:
         y, (b, h, p), in the dtype of x, and h, (b, h, p, n).
+
+    Raises:
+        ValueError: For shapes that do not go together.
     """
     out = ops.convert_to_tensor(x).dtype
     x, delta, A, B, C, D, state = _in_state_dtype(x, delta, A, B, C, D, state)
-    each = x.shape[1] // B.shape[1]
+    sizes = _sizes("x", x, "bhp") | _sizes("B", B, "bgn")
+    if sizes["h"] % sizes["g"]:
+        raise ValueError(f"ssd_step has heads that its groups share evenly; received {sizes['h']} and {sizes['g']}.")
+    _check_shapes(
+        f"ssd_step, where x is {tuple(x.shape)} and B is {tuple(B.shape)},",
+        sizes | {"b": x.shape[0]},
+        {
+            "delta": (delta, "bh"),
+            "A": (A, "h"),
+            "B": (B, "bgn"),
+            "C": (C, "bgn"),
+            "D": (D, "h"),
+            "state": (state, "bhpn"),
+        },
+    )
+    each = sizes["h"] // sizes["g"]
     B, C = (ops.repeat(tensor, each, axis=1)[:, :, None] for tensor in (B, C))  # (b, h, 1, n)
     h = (delta[..., None] * x)[..., None] * B  # (b, h, p, n)
     if state is not None:
@@ -183,7 +217,7 @@ def implied_attention(delta, A, B, C, channel: int):
         ValueError: If there is no such channel.
     """
     width = delta.shape[-1]
-    if not -width <= channel < width:
+    if not 0 <= channel < width:
         raise ValueError(f"channel is one of the {width} channels, 0 to {width - 1}; received channel={channel}.")
     delta, A, B, C = _in_state_dtype(delta, A, B, C)
     delta, A = delta[..., channel], A[channel]
@@ -292,19 +326,32 @@ def _check_ssd(x, delta, A, B, C, D, state, chunk):
             f"{tuple(x.shape)}) and {sizes['g']} groups (B {tuple(B.shape)}). Take a number of groups that divides "
             f"{sizes['h']}, such as 1."
         )
-    for name, tensor, axes in (
-        ("delta", delta, "bth"),
-        ("A", A, "h"),
-        ("B", B, "btgn"),
-        ("C", C, "btgn"),
-        ("D", D, "h"),
-        ("initial_state", state, "bhpn"),
-    ):
+    _check_shapes(
+        f"ssd, where x has (b, t, h, p) = {tuple(x.shape)} and B has (b, t, g, n) = {tuple(B.shape)},",
+        sizes,
+        {
+            "delta": (delta, "bth"),
+            "A": (A, "h"),
+            "B": (B, "btgn"),
+            "C": (C, "btgn"),
+            "D": (D, "h"),
+            "initial_state": (state, "bhpn"),
+        },
+    )
+
+
+def _sizes(name, tensor, axes):
+    """Axis -> size."""
+    if len(tensor.shape) != len(axes):
+        raise ValueError(f"Expected {name} of shape ({', '.join(axes)}); received {tuple(tensor.shape)}.")
+    return dict(zip(axes, tensor.shape, strict=True))
+
+
+def _check_shapes(owner, sizes, given):
+    """Refuses a tensor whose axes have not these sizes, which may otherwise be broadcast without a word."""
+    for name, (tensor, axes) in given.items():
         if tensor is None:
             continue
         shape, wanted = tuple(tensor.shape), tuple(sizes[axis] for axis in axes)
         if len(shape) != len(wanted) or any(map(selective.differ, shape, wanted)):
-            raise ValueError(
-                f"ssd takes {name} of shape ({', '.join(axes)}) = {wanted}, where x has (b, t, h, p) = "
-                f"{tuple(x.shape)} and B has (b, t, g, n) = {tuple(B.shape)}; received {shape}."
-            )
+            raise ValueError(f"{owner} takes {name} of shape ({', '.join(axes)}) = {wanted}; received {shape}.")

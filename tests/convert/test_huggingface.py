@@ -372,6 +372,19 @@ def test_a_setting_that_kzoo_does_not_know_is_passed_over_on_request(tmp_path, c
     assert main([*command, "--ignore", "favourite_colour"]) == 0
 
 
+def test_a_setting_that_kzoo_does_know_is_read_all_the_same(tmp_path):
+    folder = write(tmp_path, MAMBA | {"hidden_act": "gelu"}, tensors_of(MAMBA))
+    with pytest.raises(KzooError, match="got hidden_act: 'gelu'"):
+        huggingface.from_huggingface(folder, ignore=["hidden_act"])
+
+
+def test_weights_that_are_no_numbers_are_refused(tmp_path):
+    tensors = tensors_of(GPT2)
+    tensors["transformer.ln_f.bias"][3] = np.nan
+    with pytest.raises(KzooError, match=r"transformer.ln_f.bias in .* holds nan or infinite numbers"):
+        huggingface.from_huggingface(write(tmp_path, GPT2, tensors))
+
+
 @pytest.mark.parametrize("infinite", [math.inf, "inf"])
 def test_no_limit_of_delta_has_several_spellings(infinite, tmp_path):
     config = MAMBA2 | {"time_step_limit": [0.0, infinite]}

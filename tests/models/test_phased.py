@@ -255,3 +255,16 @@ def test_sample_weights_are_refused(batch):
     model.compile(sgd(), run_eagerly=True)
     with pytest.raises(ValueError, match="leave sample_weight out"):
         model.fit(*batch, sample_weight=np.ones(40), verbose=0)
+
+
+def test_reports_and_averages_are_checked(batch):
+    model = game()
+    with pytest.raises(ValueError, match=r"report: got 'distanse'; Game.reports has distance"):
+        model.report("distanse", 1.0)
+    model.averages = lambda: [Average(model.follower, model.maker, 1.0)]
+    with pytest.raises(ValueError, match=r"momentum 1.0 for follower; expected at least 0 and below 1"):
+        model.compile(sgd())
+    model = game()
+    model.reports = ("loss",)
+    with pytest.raises(ValueError, match=r"reports: got loss, which a loss of the phases is called"):
+        model.compile(sgd())

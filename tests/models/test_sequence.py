@@ -78,3 +78,20 @@ def test_a_short_text_is_looked_into_as_the_beginning_of_a_long_one(name):
     short = x[:, :3]
     np.testing.assert_allclose(model.attention(short), model.attention(x)[..., :3, :3], rtol=0, atol=1e-6)
     np.testing.assert_allclose(model.logits_by_layer(short), model.logits_by_layer(x)[:, :, :3], rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", _VARIANTS[True])
+def test_a_piece_that_does_not_go_with_its_state_is_refused_before_one_is_broadcast_to_the_other(name):
+    model = create_model(name, seed=0)
+    tokens = model.sample_inputs(2)
+    state = model.initial_state(1)
+    with pytest.raises(ValueError, match=r"of a batch of 1; received tokens of a batch of 2[\s\S]*initial_state\(2\)"):
+        model.stream(tokens, state)
+    with pytest.raises(ValueError, match=r"of a batch of 1; received tokens of a batch of 2"):
+        model.step(tokens[:, 0], state)
+    for piece in (tokens[:, :0], tokens[0]):
+        with pytest.raises(ValueError, match=r"Expected tokens \(b, t\)"):
+            model.stream(piece, state)
+    short = state[:-1] if isinstance(state, list) else (state[0], state[1][:-1])
+    with pytest.raises(ValueError, match="Begin with this model's own"):
+        model.stream(tokens[:1], short)

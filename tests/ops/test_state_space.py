@@ -294,3 +294,33 @@ def test_whole_numbers_and_empty_sequences_are_refused():
 def test_a_kernel_of_torch_is_told_how_to_turn():
     with pytest.raises(ValueError, match=r"received \(3, 1, 4\)[\s\S]*kernel\[:, 0\]\.T"):
         state_space.causal_convolution(draw(1, 5, 3, seed=0), draw(3, 1, 4, seed=1))
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "message"),
+    [
+        ("u", (2, 5, 3), r"Expected u of shape \(b, d\)"),
+        ("delta", (1, 3), r"delta of shape \(b, d\) = \(2, 3\); received \(1, 3\)"),
+        ("C", (2, 1), r"C of shape \(b, n\) = \(2, 4\)"),
+        ("state", (1, 3, 4), r"state of shape \(b, d, n\) = \(2, 3, 4\)"),
+    ],
+)
+def test_a_selective_step_refuses_what_it_would_broadcast(name, shape, message):
+    shapes = {"u": (2, 3), "delta": (2, 3), "A": (3, 4), "B": (2, 4), "C": (2, 4), "state": (2, 3, 4)}
+    with pytest.raises(ValueError, match=message):
+        state_space.selective_step(**{key: np.ones(size, "float32") for key, size in (shapes | {name: shape}).items()})
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "message"),
+    [
+        ("x", (2, 4), r"Expected x of shape \(b, h, p\)"),
+        ("delta", (2, 1), r"delta of shape \(b, h\) = \(2, 4\); received \(2, 1\)"),
+        ("B", (2, 3, 5), "groups share evenly; received 4 and 3"),
+        ("state", (1, 4, 3, 5), r"state of shape \(b, h, p, n\) = \(2, 4, 3, 5\)"),
+    ],
+)
+def test_an_ssd_step_refuses_what_it_would_broadcast(name, shape, message):
+    shapes = {"x": (2, 4, 3), "delta": (2, 4), "A": (4,), "B": (2, 2, 5), "C": (2, 2, 5), "state": (2, 4, 3, 5)}
+    with pytest.raises(ValueError, match=message):
+        state_space.ssd_step(**{key: np.ones(size, "float32") for key, size in (shapes | {name: shape}).items()})
