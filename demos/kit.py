@@ -127,8 +127,8 @@ def _share_memory() -> None:
     """Keeps the server from growing by the hour, where the C library is glibc.
 
     It gives many threads up to eight heaps a core, and what one visitor's thread frees stays with that thread: two
-    heaps serve all. Twice a minute the networks that nobody uses any more are collected, which Python does ever more
-    seldom by itself the more it holds, and what lies free goes back to the system.
+    heaps serve all. The networks that nobody uses any more are collected twice a minute while there is work, which
+    Python does ever more seldom by itself the more it holds, and what lies free goes back to the system.
     """
     arena_max = -8  # M_ARENA_MAX of malloc.h
     try:
@@ -139,10 +139,14 @@ def _share_memory() -> None:
         return
 
     def keep_small():
+        collected = time.process_time()
         while True:
             time.sleep(30)
-            gc.collect()
-            trim(0)
+            # Where nobody came, there is nothing to collect, and half a million objects to look at.
+            if time.process_time() - collected > 3:
+                gc.collect()
+                trim(0)
+                collected = time.process_time()
 
     threading.Thread(target=keep_small, daemon=True, name="memory").start()
 
