@@ -11,6 +11,15 @@ No function shows a window, touches pyplot's state or writes a file, but for `sa
 from kzoo.plots.classification import confusion_matrix, predictions
 from kzoo.plots.curves import learning_curves
 from kzoo.plots.features import feature_maps, kernels
+from kzoo.plots.generative import (
+    denoising_strip,
+    interpolation,
+    latent_plane,
+    mosaic,
+    sample_grid,
+    training_frames,
+    training_grids,
+)
 from kzoo.plots.language import (
     attention_grid,
     delta_over_text,
@@ -37,19 +46,26 @@ __all__ = [
     "confusion_matrix",
     "decision_surface",
     "delta_over_text",
+    "denoising_strip",
     "extrapolation",
     "feature_maps",
     "forecast",
     "gradient_reach",
     "implied_attention",
+    "interpolation",
     "kernels",
+    "latent_plane",
     "learning_curves",
     "logit_lens",
     "loss_by_context",
     "loss_by_position",
+    "mosaic",
     "phase",
     "predictions",
+    "sample_grid",
     "save_png",
     "state_over_text",
     "states_over_time",
+    "training_frames",
+    "training_grids",
 ]
