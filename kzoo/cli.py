@@ -20,7 +20,7 @@ _COMMANDS = {
     "info": "one model or preset: its arguments, recipes and figures",
     "train": "train a model into a run folder",
     "evaluate": "measure a run, a preset or a .keras file on a test set",
-    "generate": "continue a text with a model that was trained on texts",
+    "generate": "continue a text, or make images, with a trained model",
     "publish": "turn a finished run into a preset folder",
     "convert": "a model of Hugging Face's transformers to a preset, and back",
     "demo": "live demos in the browser: list them, run one, write one as a Hugging Face Space",
@@ -109,13 +109,16 @@ def _evaluate(argv) -> int:
     parser = argparse.ArgumentParser(prog="kzoo evaluate", description="Measure a model on a test set.")
     parser.add_argument("model", help="a run folder, a preset's name or folder, or a .keras file")
     parser.add_argument("--data", help="the data set (default: the one of its recipe)")
+    parser.add_argument(
+        "--thorough", action="store_true", help="measure also what takes long, of a model that makes images"
+    )
     given = parser.parse_args(argv)
     _refuse_folder_of_runs(given.model)
 
     from kzoo.training.measure import measure
     from kzoo.training.tasks import sentence
 
-    result = measure(given.model, given.data)
+    result = measure(given.model, given.data, thorough=given.thorough)
     name, samples = result.pop("data"), result.pop("samples")
     print(f"{given.model} on the {samples:,} test samples of {name}: {sentence(result)}")
     return 0
@@ -123,44 +126,81 @@ def _evaluate(argv) -> int:
 
 def _generate(argv) -> int:
     parser = argparse.ArgumentParser(
-        prog="kzoo generate", description="Continue a text. It is printed as it comes, the prompt first."
+        prog="kzoo generate",
+        description="Continue a text, which is printed as it comes, the prompt first; or make images, a grid of them.",
     )
     parser.add_argument("model", help="a run folder, a preset's name or folder, or a .keras file")
-    parser.add_argument("--prompt", default="", help='the beginning; "-" reads it from standard input')
-    parser.add_argument("--length", type=int, default=500, metavar="N", help="tokens to write (default: 500)")
-    parser.add_argument(
-        "--temperature", type=float, default=1.0, metavar="T", help="0 for the most probable token (default: 1)"
-    )
-    parser.add_argument("--top_k", "--top-k", type=int, metavar="K", help="choose among the K most probable tokens")
-    parser.add_argument(
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="decides what is made (default: 0)")
+    text = parser.add_argument_group("of a model of texts")
+    text.add_argument("--prompt", help='the beginning; "-" reads it from standard input')
+    text.add_argument("--length", type=int, metavar="N", help="tokens to write (default: 500)")
+    text.add_argument("--temperature", type=float, metavar="T", help="0 for the most probable token (default: 1)")
+    text.add_argument("--top_k", "--top-k", type=int, metavar="K", help="choose among the K most probable tokens")
+    text.add_argument(
         "--top_p",
         "--top-p",
         type=float,
         metavar="P",
         help="choose among the fewest tokens of together that probability",
     )
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="decides the choices (default: 0)")
+    images = parser.add_argument_group("of a model of images")
+    images.add_argument("--out", metavar="FILE", help="the picture to write (default: samples.png)")
+    images.add_argument("--count", type=int, metavar="N", help="how many images (default: 100)")
+    images.add_argument(
+        "--class", dest="label", type=int, metavar="K", help="of which class (default: of each in turn)"
+    )
     given = parser.parse_args(argv)
     _refuse_folder_of_runs(given.model)
     prompt = _from_standard_input() if given.prompt == "-" else given.prompt
 
     from kzoo.models.preset import load_model
+
+    model = load_model(given.model)
+    makes_images = getattr(model, "task", None) == "generation"
+    others = text if makes_images else images
+    for action in others._group_actions:
+        if getattr(given, action.dest) is not None:
+            kind = "images" if makes_images else "texts"
+            raise KzooError(f"{action.option_strings[0]} is {others.title}, and {given.model} is one of {kind}.")
+    if makes_images:
+        return _make_images(model, given)
+
     from kzoo.sampling import stream_text
 
     pieces = stream_text(
-        load_model(given.model),
-        prompt,
-        given.length,
-        temperature=given.temperature,
+        model,
+        prompt or "",
+        500 if given.length is None else given.length,
+        temperature=1.0 if given.temperature is None else given.temperature,
         top_k=given.top_k,
         top_p=given.top_p,
         seed=given.seed,
     )
     first = next(pieces)  # what is refused is refused before anything is printed
-    print(prompt, end=first, flush=True)
+    print(prompt or "", end=first, flush=True)
     for piece in pieces:
         print(piece, end="", flush=True)
     print()
+    return 0
+
+
+def _make_images(model, given) -> int:
+    from kzoo import plots
+
+    count = 100 if given.count is None else given.count
+    out = Path(given.out or "samples.png")
+    if out.suffix != ".png":
+        raise KzooError(f"--out: got {str(out)!r}; expected a file that ends in .png, such as samples.png.")
+    labels = given.label if given.label is None else [given.label] * max(count, 1)
+    if labels is None and model.num_classes is not None:
+        labels = [i % model.num_classes for i in range(count)]
+    try:
+        images = model.sample(count, labels, seed=given.seed)
+    except ValueError as error:
+        raise KzooError(str(error)) from None
+    title = f"{given.model}, seed {given.seed}"
+    plots.save_png(plots.sample_grid(images, title=title, labels=labels), out)
+    print(f"Wrote {out}: {count} images of seed {given.seed}.")
     return 0
 
 

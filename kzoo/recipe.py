@@ -135,6 +135,7 @@ class DataSpec(_Checked):
         rotate: Augmentation: largest random rotation, in degrees.
         scale: Augmentation: zoom within 1 - scale and 1 + scale.
         flip: Augmentation: mirror half of the images left to right.
+        labels: Whether a model that makes images is told the class of each, and can then be asked for a class.
         arguments: Arguments of a synthetic set, such as `{"noise": 0.2}`.
     """
 
@@ -145,6 +146,7 @@ class DataSpec(_Checked):
     rotate: float = _number(0.0, low=0, high=180)
     scale: float = _number(0.0, low=0, below=1)
     flip: bool = False
+    labels: bool = False
     arguments: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -166,6 +168,8 @@ class OptimizerSpec(_Checked):
         beta_2: For the Adam family and lion: decay of the second moment.
         rho: For rmsprop and adadelta: decay of the squared gradient.
         epsilon: For all but sgd and lion: keeps the division finite.
+        phases: Where a model trains in phases, each with an optimizer of its own, such as a GAN: phase -> factor on the
+            learning rate, as in `{"generator": 0.5}`; 1 for those that are not named.
     """
 
     name: Literal["sgd", "adam", "adamw", "nadam", "rmsprop", "adagrad", "adadelta", "lion"] = "adam"
@@ -176,6 +180,12 @@ class OptimizerSpec(_Checked):
     beta_2: float | None = _number(None, low=0, below=1)
     rho: float | None = _number(None, low=0, below=1)
     epsilon: float | None = _number(None, above=0)
+    phases: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self):
+        super().__post_init__()
+        for phase, factor in self.phases.items():
+            _check(f"optimizer.phases.{phase}", factor, float, {"bounds": (None, None, 0, None)})
 
 
 @dataclass(frozen=True)
@@ -267,7 +277,8 @@ class Recipe(_Checked):
         epochs: Passes over the training part.
         batch_size: Samples per step; the last batch of an epoch may be smaller.
         monitor: The validation figure that chooses the best weights, stops early and detects a plateau: "val_loss"
-            or "val_accuracy"; null takes the accuracy for classification, else the loss.
+            or "val_accuracy"; null takes the accuracy for classification, else the loss. "epoch" keeps the last epoch
+            of a model that makes images, where no loss tells which is the best.
         precision: Keras's dtype policy.
         random: "portable" draws dropout and noise with the same bits on every backend; "native" takes the
             backend's own generator.
@@ -287,7 +298,7 @@ class Recipe(_Checked):
     early_stopping: EarlyStoppingSpec = field(default_factory=EarlyStoppingSpec)
     epochs: int = _number(10, low=1)
     batch_size: int = _number(128, low=1)
-    monitor: Literal["val_accuracy", "val_loss"] | None = None
+    monitor: Literal["val_accuracy", "val_loss", "epoch"] | None = None
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
     random: Literal["portable", "native"] = "portable"
     seed: int = _number(0, low=0, below=2**31)

@@ -28,7 +28,7 @@ class ModelInfo:
         summary: One line for tables.
         recipes: Data sets that the model has a recipe for; the first is the default of `kzoo train`.
         kinds: The kinds of data that it takes: "image", "points", "sequence", "text", "movements".
-        tasks: What it can be asked to do: "classification", "tokens", "regression".
+        tasks: What it can be asked to do: "classification", "tokens", "regression", "generation".
         demo: The demo that shows it, by its name.
     """
 
@@ -131,6 +131,15 @@ _MODELS = {
             ("pydoc", "shakespeare", "mnist_rows", "selective_copying", "induction_heads"),
             kinds=("text", "sequence"),
             tasks=("tokens", "classification", "regression"),
+        ),
+        ModelInfo(
+            "vae",
+            "generative",
+            "kzoo.models.vae:VAE",
+            "Variational autoencoder: images from a code that is a distribution, with a bound of their likelihood",
+            ("digits", "mnist"),
+            kinds=("image",),
+            tasks=("generation",),
         ),
     )
 }

@@ -34,6 +34,8 @@ def first(x, count: int):
 def check_model(name: str, tmp_path) -> None:
     """Shapes, complete config, saving, presets, gradients, one step of `fit`, named activations, and learning.
 
+    A model that makes images gives those in place of logits, and learns in the tests of its own page.
+
     All of it on the variant "mu". Whatever "mu" cannot have at once with the rest, such as an option that is
     either on or off, stands in further variants "mu-..."; shapes, config, saving and gradients hold for each.
     """
@@ -41,6 +43,9 @@ def check_model(name: str, tmp_path) -> None:
     variants = {key: given for key, given in inspect.getmodule(cls).PRESETS.items() if key.split("-")[0] == "mu"}
     assert "mu" in variants, f"{name} has no variant 'mu' for the tests"
     _check_variants(name, variants)
+    if cls.task == "generation":
+        _check_generative(name, variants, tmp_path)
+        return
 
     for variant, given in variants.items():
         keras.utils.set_random_seed(7)
@@ -79,7 +84,8 @@ def _check_that_a_step_moves_every_weight(model, loss, x, y):
     before = [weight.numpy().copy() for weight in model.trainable_variables]
     # Adam's first step is as long for a small gradient as for a large one. TensorFlow's XLA would take long over what
     # is run once.
-    model.compile(keras.optimizers.Adam(0.1, epsilon=1e-16), loss, jit_compile=keras.backend.backend() == "jax")
+    optimizer = keras.optimizers.Adam(0.1, epsilon=1e-16)
+    model.compile(optimizer, loss=loss, jit_compile=keras.backend.backend() == "jax")
     model.train_on_batch(x, y)
     for variable, old in zip(model.trainable_variables, before, strict=True):
         assert np.isfinite(variable.numpy()).all(), variable.path
@@ -134,6 +140,8 @@ def _check_every_argument_shows(name, variants):
             differs = {k for k, v in model.get_config().items() if _plain(v) != _plain(other.get_config()[k])}
             assert differs == {key}
             changed = _structure(other) != _structure(model) or other.task != model.task  # the task chooses the loss
+            if not changed and model.task == "generation":
+                changed = _trains_otherwise(registry.create_model(f"{name}:{variant}"), other)
             assert changed, f"{name}: {key} changes no layer"
 
 
@@ -234,6 +242,72 @@ def _check_learning(name):
         return
     # In training mode: the moving averages of batch normalisation need more steps than this to settle.
     assert (ops.convert_to_numpy(model(x, training=True)).argmax(axis=-1) == y).all()
+
+
+def _check_generative(name, variants, tmp_path):
+    for variant, given in variants.items():
+        keras.utils.set_random_seed(7)
+        model = registry.create_model(f"{name}:{variant}")
+        _check_images(model)
+        _check_config(name, model, given)
+        _check_saving_of_images(model, tmp_path / variant)
+        keras.utils.set_random_seed(7)
+        model = registry.create_model(f"{name}:{variant}")
+        x, y = _labelled(model, 8)
+        _check_that_a_step_moves_every_weight(model, None, x, y)
+        history = model.fit(x, y, batch_size=3, validation_data=(x, y), verbose=0).history  # the last batch is of two
+        assert {"loss", "val_loss"} <= set(history)
+        assert np.isfinite(list(history.values())).all()
+    _check_every_argument_shows(name, variants)
+    _check_initial_weights(name)
+
+
+def _labelled(model, count):
+    """Images and their classes, None for a model that is told none."""
+    return model.sample_inputs(count), None if model.num_classes is None else np.arange(count) % model.num_classes
+
+
+def _check_images(model):
+    _, labels = _labelled(model, 3)
+    images = model.sample(3, labels, seed=5)
+    assert images.shape == (3, *model.input_shape[1:])
+    assert images.dtype == "float32"
+    assert images.min() >= 0
+    assert images.max() <= 1
+    # An image does not depend on its neighbours in the batch, and another seed gives others.
+    one = model.sample(1, None if labels is None else labels[:1], seed=5)
+    np.testing.assert_allclose(one, images[:1], rtol=0, atol=1e-5)
+    assert not np.array_equal(model.sample(3, labels, seed=6), images)
+
+
+def _check_saving_of_images(model, tmp_path):
+    tmp_path.mkdir()
+    rng = np.random.default_rng(1)
+    for weight in model.weights:
+        # Small ones, so that no pixel is quite black or white; above 0, as variances have to be.
+        weight.assign(rng.uniform(0.01, 0.1, weight.shape) if "float" in weight.dtype else np.full(weight.shape, 2))
+    expected = model.probe()
+    assert 0 < expected.min() < expected.max() < 1
+    model.save(tmp_path / "model.keras")
+    model.save_to_preset(tmp_path / "whole", half=False)
+    model.save_to_preset(tmp_path / "half")
+    loaded = [keras.saving.load_model(tmp_path / "model.keras", safe_mode=True), load_folder(tmp_path / "whole")]
+    for other in loaded:
+        for weight, same in zip(model.weights, other.weights, strict=True):
+            assert np.array_equal(same.numpy(), weight.numpy()), weight.path
+        np.testing.assert_allclose(other.probe(), expected, **SAME)
+    for weight, rounded in zip(model.weights, load_folder(tmp_path / "half").weights, strict=True):
+        np.testing.assert_allclose(rounded.numpy(), weight.numpy(), rtol=2**-11, atol=1e-7)
+
+
+def _trains_otherwise(model, other):
+    """Whether three steps from the same weights on the same images leave two models with others."""
+    x, y = _labelled(model, 6)
+    other.set_weights(model.get_weights())
+    for one in (model, other):
+        one.compile(keras.optimizers.Adam(0.1), jit_compile=keras.backend.backend() == "jax")
+        one.fit(x, y, batch_size=2, shuffle=False, verbose=0)
+    return any(not np.array_equal(a, b) for a, b in zip(model.get_weights(), other.get_weights(), strict=True))
 
 
 def check_layer(cls, arguments: dict, input_shape: tuple[int, ...], tmp_path, *, training_changes: bool = False):

@@ -155,6 +155,10 @@ class ZooModel(keras.Model):
         """Random inputs that fit the model, for probes and tests: numbers in [0, 1), (count, ...)."""
         return np.random.default_rng(seed).random((count, *self.input_shape[1:]), dtype="float32")
 
+    def probe(self) -> np.ndarray:
+        """The outputs for four inputs that are the same each time, by which backends are compared: (4, ...)."""
+        return self.predict(self.sample_inputs(4), verbose=0)
+
     def activations(self, x) -> dict[str, np.ndarray]:
         """The output of every named layer for inputs `x` (b, ...), in the order of computation.
 

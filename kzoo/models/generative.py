@@ -32,9 +32,11 @@ class GenerativeModel(PhasedModel):
     Attributes:
         image_shape: (h, w, c).
         seeds: The streams of noise of training and of validation.
+        measured: How the figures of `measure` come about, where that is to be told with them: whole sentences.
     """
 
     task = "generation"
+    measured = ""
     save_to_preset = ZooModel.save_to_preset
 
     def __init__(self, input_shape=(28, 28, 1), num_classes: int | None = None, **kwargs):

@@ -33,13 +33,15 @@ def evaluate(model, x, y, batch_size: int = 256) -> tuple[dict[str, float], np.n
     Args:
         model: A model of the zoo; any other Keras model is taken for a classifier with logits.
         x: Inputs (n, ...).
-        y: Targets: labels (n,), tokens (n, t), -1 where none is asked for, or numbers of the shape of the outputs.
+        y: Targets: labels (n,), tokens (n, t), -1 where none is asked for, or numbers of the shape of the outputs. Of
+            a model that makes images the labels (n,), which one without classes does not read.
         batch_size: Samples a step.
 
     Returns:
         For labels and tokens {"loss": mean cross-entropy in nats, "accuracy": share of right predictions}, and for
         labels the probabilities (n, k), for tokens the loss and the answer to each, a `kzoo.training.tasks.Told`; for
-        numbers {"mse": mean squared error, "mae": mean absolute error} and the outputs.
+        numbers {"mse": mean squared error, "mae": mean absolute error} and the outputs; for a model that makes images
+        its own figures, and images that it makes with the classes that were asked for.
     """
     return TASKS[getattr(model, "task", "classification")].evaluate(model, x, y, batch_size)
 

@@ -37,12 +37,13 @@ def read_recipe(file: Path) -> Recipe:
         ) from None
 
 
-def measure(path, data_name: str | None = None) -> dict:
+def measure(path, data_name: str | None = None, *, thorough: bool = False) -> dict:
     """The figures of a saved model on the test part of a data set.
 
     Args:
         path: A run folder, a preset's name or folder, or a `.keras` file.
         data_name: The data set; by default the one of the recipe beside the model.
+        thorough: Whether to measure also what takes long, as the figures of images that a model makes.
 
     Returns:
         {"data": its name, "samples": how many, and the figures of `evaluate`, for a text also "bits": bits a
@@ -63,12 +64,23 @@ def measure(path, data_name: str | None = None) -> dict:
         )
     if recipe is None or recipe.data.name != name:
         recipe = Recipe(ModelSpec(model.name), DataSpec(name))
-    check_fit(recipe)
+    task = check_fit(recipe)
     data = load_for(recipe)
-    _check_shapes(path, model, data)
-    figures, _ = evaluate(model, data.x_test, data.y_test)
+    _check_images(path, model, data) if task.name == "generation" else _check_shapes(path, model, data)
+    figures = task.thorough(model, data) if thorough else evaluate(model, data.x_test, data.y_test)[0]
     figures = with_bits(figures) if data.kind == "text" else figures
     return {"data": name, "samples": len(data.y_test), **figures}
+
+
+def _check_images(path, model, data: Dataset) -> None:
+    """Refuses images of another shape than those that the model makes, or of other classes."""
+    classes = model.num_classes in (None, data.num_classes)
+    if model.image_shape != data.input_shape or not classes:
+        told = f" of {model.num_classes} classes" if model.num_classes is not None else ""
+        raise KzooError(
+            f"{data.name} has images of shape {data.input_shape} of {data.num_classes} classes; {path} makes images of "
+            f"shape {model.image_shape}{told}."
+        )
 
 
 def _check_shapes(path, model, data: Dataset) -> None:

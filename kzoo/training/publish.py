@@ -11,7 +11,7 @@ from kzoo.files import read_json, replacing_folder, write_json, write_text
 from kzoo.models import preset
 from kzoo.recipe import Recipe
 from kzoo.training.measure import measure, read_recipe
-from kzoo.training.tasks import Task, check_fit, in_words
+from kzoo.training.tasks import check_fit, in_words
 
 _CARD = """\
 # {name}
@@ -27,8 +27,8 @@ Trained with seed {seed} in {seconds:,.0f} s on {machine} ({backend}), {epochs} 
 
     {command}
 
-The figures are those of the weights in this folder, stored in half precision. `probe.json` holds
-the outputs for a few fixed inputs, so that each backend can be checked against the others.
+The figures are those of the weights in this folder, stored in half precision.{measured} `probe.json` holds
+{probe}, so that each backend can be checked against the others.
 
 ```python
 import kzoo
@@ -93,7 +93,7 @@ def _read_run(folder: Path) -> tuple[Recipe, dict, dict]:
     return (
         recipe,
         read_json(folder / "env.json", again, ("backend", "command", "machine", "versions")),
-        read_json(folder / "metrics.json", measured, (chose, *_TRAINED)),
+        read_json(folder / "metrics.json", measured, ((chose,) if chose.startswith("val_") else ()) + _TRAINED),
     )
 
 
@@ -104,13 +104,14 @@ _TRAINED = ("val_loss", "best_epoch", "epochs", "parameters", "seconds")
 def _complete(folder: Path, name: str, recipe: Recipe, env: dict, trained: dict) -> dict:
     """Measures the weights in a preset folder, and writes the recipe, the figures, the probe and the card beside."""
     write_text(folder / "recipe.json", recipe.to_json())
-    measured = measure(str(folder))
+    measured = measure(str(folder), thorough=True)
     task = check_fit(recipe)
     chose, _ = task.monitor(recipe)
+    figures = task.figures or tuple(key for key in measured if key not in ("data", "samples"))
     metrics = {
-        **{f"test_{key}": measured[key] for key in task.figures},
+        **{f"test_{key}": measured[key] for key in figures},
         "test_samples": measured["samples"],
-        chose: trained[chose],
+        **({chose: trained[chose]} if chose in trained else {}),
         **{key: trained[key] for key in _TRAINED},
         "seed": recipe.seed,
         "command": f"KERAS_BACKEND={env['backend']} {env['command']}",
@@ -121,14 +122,16 @@ def _complete(folder: Path, name: str, recipe: Recipe, env: dict, trained: dict)
     write_json(folder / "metrics.json", metrics)
 
     model = preset.from_preset(str(folder))
-    write_json(folder / "probe.json", {"outputs": model.predict(model.sample_inputs(4), verbose=0).tolist()})
+    write_json(folder / "probe.json", {"outputs": model.probe().tolist()})
     info = registry.model_info(recipe.model.name)
     data = list_datasets()[recipe.data.name]
     card = _CARD.format(
         name=name,
         summary=info.summary,
         data=recipe.data.name,
-        figures=_rows(task, metrics, chose),
+        figures=_rows(metrics, chose),
+        measured=f" {model.measured}" if getattr(model, "measured", "") else "",
+        probe="images from one seed" if task.name == "generation" else "the outputs for a few fixed inputs",
         description=data.description,
         license=data.license,
         limits=_LIMITS.get(
@@ -140,11 +143,12 @@ def _complete(folder: Path, name: str, recipe: Recipe, env: dict, trained: dict)
     return metrics
 
 
-def _rows(task: Task, metrics: dict, chose: str) -> str:
+def _rows(metrics: dict, chose: str) -> str:
     """The figures of a model card, a line of a table each."""
-    tests = [in_words(f"test_{key}", metrics[f"test_{key}"]) for key in task.figures]
-    name, value = in_words(chose, metrics[chose])
+    tests = [in_words(key, metrics[key]) for key in metrics if key.startswith("test_") and key != "test_samples"]
     of = f"{metrics['test_samples']:,} samples"
     rows = [(name, f"{value} of {of}" if "accuracy" in name else f"{value}, {of}") for name, value in tests]
-    rows.append((f"{name.replace('val ', 'validation ')} (chose the epoch)", value))
+    if chose in metrics:
+        name, value = in_words(chose, metrics[chose])
+        rows.append((f"{name.replace('val ', 'validation ')} (chose the epoch)", value))
     return "\n".join(f"| {name} | {value} |" for name, value in rows)

@@ -7,6 +7,7 @@ A run folder holds
     best.keras, last.keras    weights and optimizer, and what a resume needs
     metrics.json              the final figures, written when the run has ended
     *.png                     learning curves, and what the task shows: a confusion matrix, predictions, ...
+    samples/epoch_0001.png    of a model that makes images a grid of them each epoch, always from the same noise
 
 Losses of training and validation are what is minimised, label smoothing and penalties included; `test_loss` is the
 plain cross-entropy in nats.
@@ -28,12 +29,13 @@ from kzoo import backend, plots, registry
 from kzoo.data import Dataset, standard_stats
 from kzoo.errors import KzooError, RecipeError
 from kzoo.files import copy, read_json, runs_in, write_json, write_text
+from kzoo.models.phased import PhasedModel
 from kzoo.recipe import Recipe
 from kzoo.training import checkpoints, environment
 from kzoo.training.batches import Batches, FollowEpoch
 from kzoo.training.evaluation import evaluate, load_for, parameter_count
 from kzoo.training.optimizers import decay_kernels_alone, learning_rate, make_optimizer
-from kzoo.training.tasks import TASKS, better, check_fit
+from kzoo.training.tasks import better, check_fit
 
 
 class Diverged(KzooError):
@@ -117,8 +119,18 @@ def build(recipe: Recipe, data: Dataset, steps_per_epoch: int) -> keras.Model:
             )
         arguments["statistics"] = [part.tolist() for part in standard_stats(data.x_train)]
     takes = registry.model_arguments(recipe.model.name)
-    arguments.update({key: value for key, value in _decided_by(data).items() if key in takes})
+    facts = _decided_by(data)
+    if check_fit(recipe).name == "generation" and not recipe.data.labels:
+        facts.pop("num_classes", None)
+    arguments.update({key: value for key, value in facts.items() if key in takes})
     model = registry.create_model(recipe.model.name, seed=recipe.seed, **arguments)
+    if isinstance(model, PhasedModel):
+        return _compile_phases(recipe, model, steps_per_epoch)
+    if recipe.optimizer.phases:
+        raise RecipeError(
+            f"optimizer.phases: got {recipe.optimizer.phases!r}; {recipe.model.name} has one optimizer and no phases. "
+            "Leave it out."
+        )
     penalty = recipe.regularisation
     if penalty.l1 or penalty.l2:
         for variable in model.trainable_variables:
@@ -130,7 +142,38 @@ def build(recipe: Recipe, data: Dataset, steps_per_epoch: int) -> keras.Model:
         raise RecipeError(str(error)) from None
     optimizer = make_optimizer(recipe, steps_per_epoch)
     decay_kernels_alone(optimizer, model)
-    model.compile(optimizer, loss, metrics=TASKS[data.task].metrics())
+    model.compile(optimizer, loss, metrics=check_fit(recipe).metrics())
+    return model
+
+
+def _compile_phases(recipe: Recipe, model, steps_per_epoch: int):
+    """A model that trains in phases, with an optimizer of the recipe's for each."""
+    unread = {f"regularisation.{key}": getattr(recipe.regularisation, key) for key in ("l1", "l2", "label_smoothing")}
+    for key, value in unread.items():
+        if value:
+            raise RecipeError(f"{key}: got {value!r}; the losses of {recipe.model.name} do not read it. Set it to 0.")
+    if recipe.schedule.name == "plateau":
+        raise RecipeError(
+            f"schedule.name: got 'plateau', which moves one optimizer's rate; {recipe.model.name} has one for each "
+            "phase. Use constant, step or cosine."
+        )
+    phases = {phase.name: phase for phase in model.phases()}
+    if unknown := sorted(set(recipe.optimizer.phases) - set(phases)):
+        raise RecipeError(
+            f"optimizer.phases: got {', '.join(unknown)}; the phases of {recipe.model.name} are {', '.join(phases)}."
+        )
+    optimizers = {}
+    for name, phase in phases.items():
+        rate = recipe.optimizer.learning_rate * recipe.optimizer.phases.get(name, 1.0)
+        # A phase that runs several times in a step has so many steps the more.
+        optimizers[name] = make_optimizer(
+            recipe.override(optimizer={"learning_rate": rate}), steps_per_epoch * phase.repeats
+        )
+        decay_kernels_alone(optimizers[name], model)
+    try:
+        model.compile(optimizers)
+    except ValueError as error:
+        raise RecipeError(str(error)) from None
     return model
 
 
@@ -184,7 +227,10 @@ class _Record(keras.callbacks.Callback):
         self._began = time.perf_counter()
         # In the middle of the epoch: a warm-up begins at 0, and a cosine's last step ends there.
         rate = self.schedule
-        rate = rate((epoch + 0.5) * self.steps - 0.5) if callable(rate) else self.model.optimizer.learning_rate
+        if callable(rate):
+            rate = rate((epoch + 0.5) * self.steps - 0.5)
+        elif self.recipe.schedule.name == "plateau":
+            rate = self.model.optimizer.learning_rate
         self._rate = float(keras.ops.convert_to_numpy(rate))
 
     def on_train_batch_end(self, batch, logs=None):
@@ -201,7 +247,7 @@ class _Record(keras.callbacks.Callback):
             return
         seconds = round(time.perf_counter() - self._began, 3)
         self.history.append({"epoch": epoch + 1, **logs, "learning_rate": self._rate, "seconds": seconds})
-        if better(self.task, self.recipe, logs, self.best):
+        if better(self.task, self.recipe, {"epoch": epoch + 1, **logs}, self.best):
             self.best = {"epoch": epoch + 1, **logs}
         state = {
             "epoch": epoch + 1,
@@ -225,9 +271,33 @@ class _Record(keras.callbacks.Callback):
         write_text(self.folder / "metrics.csv", text.getvalue())
 
 
+class _Samples(keras.callbacks.Callback):
+    """Draws what a model makes after each epoch, once the epoch is in its checkpoint."""
+
+    def __init__(self, task, folder: Path, data: Dataset, title: str):
+        super().__init__()
+        self.task = task
+        self.folder = folder / "samples"
+        self.data = data
+        self.title = title
+
+    def on_epoch_end(self, epoch, logs=None):
+        if not all(math.isfinite(float(value)) for value in logs.values()):
+            return
+        self.folder.mkdir(exist_ok=True)
+        made = self.task.samples(self.model)
+        made = self.task.pictures(self.model, self.data, made, f"{self.title}, epoch {epoch + 1}")
+        plots.save_png(made["samples"], self.folder / f"epoch_{epoch + 1:04}.png")
+
+
+def _title(recipe: Recipe) -> str:
+    return f"{recipe.model.name} on {recipe.data.name} ({backend.name()}, seed {recipe.seed})"
+
+
 def _fit(recipe: Recipe, model, data: Dataset, batches: Batches, folder: Path, verbose: int, more=()) -> None:
     counted = []
-    monitor, mode = check_fit(recipe).monitor(recipe)
+    task = check_fit(recipe)
+    monitor, mode = task.monitor(recipe)
     if recipe.schedule.name == "plateau":
         counted.append(
             keras.callbacks.ReduceLROnPlateau(
@@ -239,6 +309,11 @@ def _fit(recipe: Recipe, model, data: Dataset, batches: Batches, folder: Path, v
             )
         )
     if recipe.early_stopping.patience is not None:
+        if monitor == "epoch":
+            raise RecipeError(
+                "early_stopping.patience: the recipe's monitor is epoch, which always makes progress; set "
+                "early_stopping.patience to null, or monitor to val_loss."
+            )
         counted.append(
             keras.callbacks.EarlyStopping(
                 monitor,
@@ -261,7 +336,8 @@ def _fit(recipe: Recipe, model, data: Dataset, batches: Batches, folder: Path, v
         record.write_rest()  # a kill may have come between the checkpoint and the other files
     if state.get("stopped") or state.get("epoch", 0) >= recipe.epochs:
         return
-    callbacks = [FollowEpoch(batches), *counted, record, *more]
+    samples = [_Samples(task, folder, data, _title(recipe))] if task.name == "generation" else []
+    callbacks = [FollowEpoch(batches), *counted, record, *samples, *more]
     if state:
         callbacks.append(checkpoints.RestoreCallbacks(counted, state["callbacks"]))
     model.fit(
@@ -288,7 +364,7 @@ def _conclude(recipe: Recipe, model, data: Dataset, folder: Path) -> RunResult:
     state = checkpoints.read_state(folder / "last.keras")
     history, best = state["history"], state["best"]
     model.load_weights(folder / "best.keras")
-    task = TASKS[data.task]
+    task = check_fit(recipe)
     test, outputs = evaluate(model, data.x_test, data.y_test)
     metrics = {
         **{f"test_{key}": value for key, value in test.items()},
@@ -299,7 +375,7 @@ def _conclude(recipe: Recipe, model, data: Dataset, folder: Path) -> RunResult:
         "parameters": parameter_count(model),
         "test_samples": len(data.y_test),
     }
-    title = f"{recipe.model.name} on {recipe.data.name} ({backend.name()}, seed {recipe.seed})"
+    title = _title(recipe)
     columns = {key: [line[key] for line in history] for key in history[0] if key not in ("epoch", "seconds")}
     pictures = {"learning_curves": plots.learning_curves(columns, title=title, saved_epoch=best["epoch"])}
     pictures |= task.pictures(model, data, outputs, title)

@@ -31,6 +31,10 @@ FIGURES = {
     "bits": ("bits a character", "{:.4f}".format),
     "mse": ("mean squared error", "{:.3g}".format),
     "mae": ("mean absolute error", "{:.3g}".format),
+    "nelbo": ("negative bound of the log-likelihood", "{:.2f} nats".format),
+    "reconstruction": ("cost of the reconstruction", "{:.2f} nats".format),
+    "kl": ("divergence of the code", "{:.2f} nats".format),
+    "nll": ("negative log-likelihood", "{:.2f} nats".format),
 }
 
 
@@ -38,7 +42,7 @@ def in_words(key: str, value: float) -> tuple[str, str]:
     """A figure's name and its value as a reader finds them: `("test accuracy", "99.53 %")` for "test_accuracy".
 
     Args:
-        key: "accuracy", "loss", "bits", "mse" or "mae", with or without the part's name before it, as in "val_loss".
+        key: One of `FIGURES`, with or without the part's name before it, as in "val_loss".
         value: The figure.
     """
     part, _, figure = key.rpartition("_")
@@ -64,7 +68,7 @@ class Task:
         name: As data sets and models state it.
         monitors: The validation figures that may choose the best epoch, each with "max" or "min"; the first one does
             unless a recipe names another.
-        figures: The keys of `evaluate`'s figures.
+        figures: The keys of `evaluate`'s figures; none where each model has its own.
     """
 
     name: str
@@ -93,6 +97,10 @@ class Task:
         """The figures of a model on samples, computed in float64 from the outputs of the whole set; and what
         `pictures` draws."""
         raise NotImplementedError
+
+    def thorough(self, model, data: Dataset) -> dict[str, float]:
+        """All figures of a model on the test part, those that take long too: what a preset states."""
+        return self.evaluate(model, data.x_test, data.y_test, 256)[0]
 
     def pictures(self, model, data: Dataset, outputs, title: str) -> dict:
         """Pictures of what `evaluate` gave on the test part: file stem -> matplotlib Figure."""
@@ -217,7 +225,40 @@ class Regression(Task):
         return {"predictions": plots.forecast(data.y_test, outputs, title=title)}
 
 
-TASKS = {task.name: task for task in (Classification(), Tokens(), Regression())}
+# Of how many images an unconditional model's grid is, and a class's row in a conditional one's.
+SHOWN, IN_A_ROW = 100, 10
+
+
+class Generation(Task):
+    """Images made up: the targets are labels, for a model that is told them."""
+
+    name = "generation"
+    monitors = {"val_loss": "min", "epoch": "max"}  # noqa: RUF012
+    figures = ()
+
+    def evaluate(self, model, x, y, batch_size):
+        """What the model measures of itself on images; and `samples`."""
+        return model.measure(x, y), self.samples(model)
+
+    def thorough(self, model, data):
+        """All that the model measures of itself."""
+        return model.measure(data.x_test, data.y_test, thorough=True)
+
+    def samples(self, model):
+        """Images of seed 0, the same noise at each time, and the classes that they were asked to be, if any."""
+        if model.num_classes is None:
+            return model.sample(SHOWN), None
+        labels = np.repeat(np.arange(model.num_classes), IN_A_ROW)
+        return model.sample(len(labels), labels), labels
+
+    def pictures(self, model, data, outputs, title):
+        """The images that the model makes, those of a class in a row of their own."""
+        images, labels = outputs
+        names = None if labels is None else data.class_names
+        return {"samples": plots.sample_grid(images, title=title, labels=labels, class_names=names)}
+
+
+TASKS = {task.name: task for task in (Classification(), Tokens(), Regression(), Generation())}
 
 
 def _predict(model, x, batch_size: int) -> np.ndarray:
@@ -253,16 +294,28 @@ def check_fit(recipe: Recipe) -> Task:
     data = sets.get(recipe.data.name)
     if data is None:
         return TASKS["classification"]  # `load_data` refuses it, and says what there is
-    fitting = [name for name, other in sets.items() if other.kind in info.kinds and other.task in info.tasks]
+    fitting = {name: task for name, other in sets.items() if (task := _purpose(info, other)) is not None}
     if recipe.data.name not in fitting:
         wrong = f"{_KINDS[data.kind]} for {data.task}"
         raise RecipeError(
             f"data.name: {recipe.data.name} holds {wrong}, which {info.name} does not take. It takes: "
             f"{', '.join(fitting)}."
         )
-    task = TASKS[data.task]
+    task = TASKS[fitting[recipe.data.name]]
     task.monitor(recipe)
+    if recipe.data.labels and task.name != "generation":
+        raise RecipeError(
+            f"data.labels: got True; {info.name} makes no images, and has labels where its task wants them. Set it to "
+            "false."
+        )
     return task
+
+
+def _purpose(info, data) -> str | None:
+    """What a model is to do with a data set: what the set asks for, or make more of its kind; None if neither."""
+    if data.kind not in info.kinds:
+        return None
+    return data.task if data.task in info.tasks else "generation" if "generation" in info.tasks else None
 
 
 _KINDS = {"image": "images", "points": "points", "sequence": "sequences", "text": "text", "movements": "movements"}

@@ -67,7 +67,7 @@ def test_a_publishing_that_fails_leaves_the_old_preset_as_it_was(ended, tmp_path
     publish(ended, tmp_path / "mine")
     before = _content(tmp_path / "mine")
 
-    def full(*args):
+    def full(*args, **how):
         raise OSError("disk full")
 
     monkeypatch.setattr(publishing, "measure", full)
