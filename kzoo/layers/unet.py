@@ -218,22 +218,23 @@ class UNet(keras.layers.Layer):
         self.time = TimeEmbedding(8 * math.ceil(self.filters[0] / 2), name="time", dtype=policy)
         self.conv_in = _convolution(self.filters[0], 3, "conv_in", policy)
         self.down = blocks("down")
-        self.halve = [_convolution(self.filters[i], 3, f"halve_{i}", policy, strides=2) for i in range(last)]
+        self.halved = [_convolution(self.filters[i], 3, f"halve_{i}", policy, strides=2) for i in range(last)]
         self.middle = [
             ResidualBlock(self.filters[-1], dropout, portable_dropout, name=f"middle_{i}", dtype=policy) for i in (1, 2)
         ]
         self.attention = SpatialAttention(num_heads, name="attention", dtype=policy)
         self.up = blocks("up")
-        self.double = [_convolution(self.filters[i], 3, f"double_{i}", policy) for i in range(last)]
+        # Not `double`: every layer on torch has that method, and Keras saves no attribute of such a name.
+        self.doubled = [_convolution(self.filters[i], 3, f"double_{i}", policy) for i in range(last)]
         self.norm = _norm(self.filters[0], "norm", policy)
         self._initializers = RandomNormal(stddev=1.0), VarianceScaling(_SMALL, "fan_avg", "uniform")
 
     def build(self, x_shape, times_shape=None, labels_shape=None):
         _, height, width, channels = x_shape
-        times = 2 ** len(self.halve)
+        times = 2 ** len(self.halved)
         if height % times or width % times:
             raise ValueError(
-                f"A U-Net of {len(self.filters)} levels halves its images {len(self.halve)} times, so that height and "
+                f"A U-Net of {len(self.filters)} levels halves its images {len(self.halved)} times, so that height and "
                 f"width must be multiples of {times}; received {height} x {width}. Pad or crop the images, or give "
                 "fewer levels: filters has one number for each."
             )
@@ -252,9 +253,9 @@ class UNet(keras.layers.Layer):
                 before = f
             for block in self.up[i]:  # each reads what comes from below and what its twin made
                 block.build((*size, 2 * f), told)
-            if i < len(self.halve):
-                self.halve[i].build((*size, f))
-                self.double[i].build((*size, self.filters[i + 1]))
+            if i < len(self.halved):
+                self.halved[i].build((*size, f))
+                self.doubled[i].build((*size, self.filters[i + 1]))
         self.middle[0].build((*size, f), told)
         self.attention.build((*size, f))
         self.middle[1].build((*size, f), told)
@@ -273,15 +274,15 @@ class UNet(keras.layers.Layer):
             for block in level:
                 h = block(h, told, training=training)
                 made.append(h)
-            if i < len(self.halve):
-                h = self.halve[i](h)
+            if i < len(self.halved):
+                h = self.halved[i](h)
         h = self.attention(self.middle[0](h, told, training=training))
         h = self.middle[1](h, told, training=training)
         for i in reversed(range(len(self.filters))):
             for block in self.up[i]:
                 h = block(ops.concatenate([h, made.pop()], axis=-1), told, training=training)
             if i:
-                h = self.double[i - 1](ops.repeat(ops.repeat(h, 2, axis=1), 2, axis=2))
+                h = self.doubled[i - 1](ops.repeat(ops.repeat(h, 2, axis=1), 2, axis=2))
         return self.conv_out(ops.silu(self.norm(h)))
 
     def compute_output_shape(self, x_shape, times_shape=None, labels_shape=None):
