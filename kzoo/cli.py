@@ -141,7 +141,7 @@ def _generate(argv) -> int:
         "--top-p",
         type=float,
         metavar="P",
-        help="choose among the fewest tokens of together that probability",
+        help="choose among the fewest tokens that together are that probable",
     )
     images = parser.add_argument_group("of a model of images")
     images.add_argument("--out", metavar="FILE", help="the picture to write (default: samples.png)")
@@ -263,6 +263,8 @@ def _convert(argv) -> int:
             raise KzooError(f"{flag} is for a model of transformers that becomes a preset; {given.source} is none.")
         huggingface.to_huggingface(load_model(given.source), given.to, overwrite=given.force)
         print(f"Wrote {given.to} for transformers, in float32.")
+        if not (Path(given.to) / "tokenizer.json").is_file():
+            print("It holds no tokenizer: which text each token stands for is not in it.")
         print(f"Load it with:  transformers.AutoModelForCausalLM.from_pretrained({_quoted(given.to)})")
         return 0
     folder = hub.download(given.source) if given.source.startswith(hub.SCHEME) else given.source
@@ -276,6 +278,11 @@ def _convert(argv) -> int:
         ignore=given.ignore,
     )
     print(f"Wrote {given.to} in {'half precision' if given.half else 'float32'}.")
+    if not (Path(given.to) / "tokenizer.json").is_file():
+        print(
+            f"No tokenizer.json lay beside the weights: it reads and writes tokens, no text. To change that, put the "
+            f"tokenizer.json of the weights into {given.to}."
+        )
     print(f"Load it with:  kzoo.from_preset({_quoted(given.to)})")
     return 0
 

@@ -159,7 +159,7 @@ def to_huggingface(model, to, *, overwrite: bool = False) -> None:
     family = next((family for family in _FAMILIES.values() if name == family.MODEL), None)
     if family is None:
         models = sorted({family.MODEL for family in _FAMILIES.values()})
-        raise KzooError(f"kzoo writes {' and '.join(models)} for Hugging Face; received a {name}.")
+        raise KzooError(f"transformers has models for kzoo's {' and '.join(models)}; received a {name}.")
     config = family.config(model)
     if model.vocabulary is None or vocabulary_size(model.vocabulary) != model.num_outputs:
         raise KzooError(

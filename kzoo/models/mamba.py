@@ -173,7 +173,7 @@ class Mamba(ResidualModel):
             ValueError: if the model does not go from tokens to tokens, or the batch size is no positive whole number.
         """
         self._check_reads_text()
-        count("batch_size", batch_size)
+        self._check_batch(batch_size)
         return [block.mixer.initial_state(batch_size) for block in self._blocks()]
 
     def stream(self, tokens, state):

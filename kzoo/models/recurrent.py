@@ -139,7 +139,7 @@ class Recurrent(SequenceModel):
             ValueError: if the model does not go from tokens to tokens.
         """
         self._check_reads_text()
-        count("batch_size", batch_size)
+        self._check_batch(batch_size)
         layers = [self.get_layer(name) for name in self._recurrent]
         return [
             tuple(ops.zeros((batch_size, layer.units), layer.compute_dtype) for _ in layer.states) for layer in layers

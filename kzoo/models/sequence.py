@@ -166,6 +166,11 @@ class SequenceModel(ZooModel):
         """
         raise NotImplementedError
 
+    @staticmethod
+    def _check_batch(batch_size) -> None:
+        if type(batch_size) is not int or batch_size < 1:
+            raise ValueError(f"batch_size: got {batch_size!r}; expected how many texts, a whole number of at least 1.")
+
     def _check_reads_text(self) -> None:
         """Refuses to read on piece by piece where the model does not go from tokens to tokens."""
         if self.task != "tokens" or self.vocabulary is None:
@@ -174,22 +179,45 @@ class SequenceModel(ZooModel):
                 'To read a text in pieces, make one with task="tokens" and a vocabulary.'
             )
 
+    def _check_tokens(self, tokens, axes: str) -> tuple:
+        """The shape of tokens to read on with; refuses what is none.
+
+        Args:
+            tokens: A tensor, whose numbers are not looked at, or an array.
+            axes: "b t" or "b".
+        """
+        self._check_reads_text()
+        expected = f"Expected tokens, whole numbers of the shape ({axes.replace(' ', ', ')}), at least one"
+        if not hasattr(tokens, "shape"):
+            raise ValueError(
+                f"{expected}; received {type(tokens).__name__}. kzoo.sampling.codec(model).encode(text) makes the "
+                "tokens of a text:  np.array([tokens])"
+            )
+        shape = tuple(tokens.shape)
+        if len(shape) != len(axes.split()) or 0 in shape:
+            raise ValueError(
+                f"{expected}; received the shape {shape}. One text of tokens (t,) goes to `stream` as tokens[None], "
+                "one token of each text, (b,), to `step`."
+            )
+        if isinstance(tokens, np.ndarray):
+            size = vocabulary_size(self.vocabulary)
+            if tokens.dtype.kind not in "iu":
+                raise ValueError(f"{expected}; received {tokens.dtype}.")
+            if tokens.min() < 0 or tokens.max() >= size:
+                wrong = tokens.min() if tokens.min() < 0 else tokens.max()
+                raise ValueError(f"The tokens of this model go from 0 to {size - 1}; received {wrong}.")
+        return shape
+
     def _check_piece(self, tokens, axes: str, layers: list[str], states) -> None:
         """Refuses tokens that are no piece of the text whose state it is, before one is broadcast to the other.
 
         Args:
-            tokens: What is to be read.
-            axes: "b t" or "b".
+            tokens, axes: As in `_check_tokens`.
             layers: The layers that have a state.
             states: For each of them a nest of tensors (b, ...).
         """
-        self._check_reads_text()
-        shape = tuple(tokens.shape)
-        if len(shape) != len(axes.split()) or 0 in shape:
-            raise ValueError(
-                f"Expected tokens ({axes.replace(' ', ', ')}), at least one; received the shape {shape}. A whole "
-                "sequence of numbers goes to `stream` as tokens[None], one token of each text to `step`."
-            )
+        shape = self._check_tokens(tokens, axes)
+        states = () if states is None else states
         if len(states) != len(layers):
             raise ValueError(
                 f"The state is of {len(states)} layers; the model has {len(layers)}. Begin with this model's own "
@@ -207,7 +235,7 @@ class SequenceModel(ZooModel):
         """Reads a piece of a text: the same logits as at the same place of the whole text.
 
         Args:
-            tokens: (b, t), t at least 1, each from 0 to v - 1: none is looked at.
+            tokens: (b, t), t at least 1, each from 0 to v - 1, which is checked of an array and not of a tensor.
             state: Of `initial_state`, or of the piece before.
 
         Returns:
@@ -232,5 +260,6 @@ class SequenceModel(ZooModel):
         Raises:
             ValueError: as `stream`.
         """
+        self._check_tokens(token, "b")
         logits, state = self.stream(token[:, None], state)
         return logits[:, 0], state

@@ -185,7 +185,7 @@ class Transformer(ResidualModel):
         """How much each step takes of each other one, in every head of every block, while it reads `x`.
 
         Args:
-            x: Tokens (b, t), t at most `context_length`; or numbers (b, t, d').
+            x: Tokens (b, t), with learned positions t at most `context_length`; or numbers (b, t, d').
 
         Returns:
             (l, b, h, t, t) in float32: row i of a map are the weights of step i, which sum to 1.
@@ -198,7 +198,7 @@ class Transformer(ResidualModel):
         """What the head would say of the vectors before the first block and after each one: the last are the outputs.
 
         Args:
-            x: Tokens (b, t), t at most `context_length`; or numbers (b, t, d').
+            x: Tokens (b, t), with learned positions t at most `context_length`; or numbers (b, t, d').
 
         Returns:
             (l + 1, b, t, v), or (l + 1, b, k) where the head reads the mean over time.
@@ -224,7 +224,7 @@ class Transformer(ResidualModel):
         if type(length) is not int or length < 1 or (bound is not None and length > bound):
             allowed = "a whole number of at least 1" + (f" and at most {bound}, the learned positions" if bound else "")
             raise ValueError(f"max_length: got {max_length!r}; expected {allowed}, such as {bound or 64}.")
-        count("batch_size", batch_size)
+        self._check_batch(batch_size)
         caches = [block.attention.empty_cache(batch_size, length, self.hidden_dim) for block in self._blocks()]
         return ops.zeros((), "int32"), tuple(caches)
 
@@ -243,7 +243,7 @@ class Transformer(ResidualModel):
             ValueError: if the model does not go from tokens to tokens, there is none, or the state has no place for so
                 many, or is that of another number of texts or layers.
         """
-        start, caches = state
+        start, caches = (None, None) if state is None else state
         self._check_piece(tokens, "b t", [block.name for block in self._blocks()], caches)
         length, places = tokens.shape[1], caches[0][0].shape[2]
         known = _number(start)

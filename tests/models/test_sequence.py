@@ -90,8 +90,33 @@ def test_a_piece_that_does_not_go_with_its_state_is_refused_before_one_is_broadc
     with pytest.raises(ValueError, match=r"of a batch of 1; received tokens of a batch of 2"):
         model.step(tokens[:, 0], state)
     for piece in (tokens[:, :0], tokens[0]):
-        with pytest.raises(ValueError, match=r"Expected tokens \(b, t\)"):
+        with pytest.raises(ValueError, match=r"Expected tokens, whole numbers of the shape \(b, t\)"):
             model.stream(piece, state)
     short = state[:-1] if isinstance(state, list) else (state[0], state[1][:-1])
     with pytest.raises(ValueError, match="Begin with this model's own"):
         model.stream(tokens[:1], short)
+
+
+@pytest.mark.parametrize("name", _VARIANTS[True])
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (lambda model: "abc", "received str. kzoo.sampling.codec"),
+        (lambda model: [1, 2], "received list"),
+        (lambda model: 3, "received int"),
+        (lambda model: np.array([[0.5]]), "received float64"),
+        (lambda model: np.array([[-1]]), r"go from 0 to \d+; received -1"),
+        (lambda model: np.array([[1, model.num_outputs]]), r"go from 0 to \d+; received \d+"),
+    ],
+)
+def test_what_is_no_token_is_refused(name, wrong, words):
+    model = create_model(name, seed=0)
+    tokens = wrong(model)
+    with pytest.raises(ValueError, match=words):
+        model.stream(tokens, model.initial_state(1))
+    with pytest.raises(ValueError, match=words):
+        model.step(tokens[:, -1] if hasattr(tokens, "shape") else tokens, model.initial_state(1))
+    with pytest.raises(ValueError, match="The state is of 0 layers"):
+        model.stream(np.array([[0]]), None)
+    with pytest.raises(ValueError, match="batch_size: got 0; expected how many texts"):
+        model.initial_state(0)
