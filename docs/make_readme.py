@@ -36,6 +36,10 @@ def figure(metrics: dict, kind: str) -> str:
         return f"{metrics['test_loss']:.3f} nats a character"
     if "test_accuracy" in metrics:
         return f"{100 * metrics['test_accuracy']:.2f} % right"
+    if "test_nll" in metrics:
+        return f"log-likelihood of an image -{metrics['test_nll']:.2f} nats"
+    if "test_nfcd" in metrics:
+        return f"nFCD {metrics['test_nfcd']:.4f}"
     return f"mean squared error {metrics['test_mse']:.2g}"
 
 

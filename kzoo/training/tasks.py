@@ -15,6 +15,7 @@ from kzoo.data import Dataset, list_datasets
 from kzoo.errors import RecipeError
 from kzoo.models.losses import TokenAccuracy
 from kzoo.recipe import Recipe
+from kzoo.training.image_quality import COUNT, image_quality
 
 
 def _percent(value: float) -> str:
@@ -35,6 +36,14 @@ FIGURES = {
     "reconstruction": ("cost of the reconstruction", "{:.2f} nats".format),
     "kl": ("divergence of the code", "{:.2f} nats".format),
     "nll": ("negative log-likelihood", "{:.2f} nats".format),
+    "nfcd": ("Fréchet distance of made images (nFCD)", "{:.4f}".format),
+    "precision": ("precision of made images", _percent),
+    "recall": ("recall of made images", _percent),
+    "density": ("density of made images", "{:.3f}".format),
+    "coverage": ("coverage of made images", _percent),
+    "rarest": ("share of the rarest class", _percent),
+    "commonest": ("share of the commonest class", _percent),
+    "recognised": ("made images read as their class", _percent),
 }
 
 
@@ -241,8 +250,16 @@ class Generation(Task):
         return model.measure(x, y), self.samples(model)
 
     def thorough(self, model, data):
-        """All that the model measures of itself."""
-        return model.measure(data.x_test, data.y_test, thorough=True)
+        """All that the model measures of itself; on the whole of MNIST also the quality of the images that it makes,
+        the classes in turn where it is told them: see `kzoo.training.image_quality`."""
+        found = model.measure(data.x_test, data.y_test, thorough=True)
+        if data.name != "mnist" or len(data.x_test) < COUNT:
+            return found
+        labels = None if model.num_classes is None else np.arange(COUNT) % model.num_classes
+        quality = image_quality(model.sample(COUNT, labels), labels=labels)
+        keys = ("nfcd", "precision", "recall", "density", "coverage", "recognised")
+        judged = {key: getattr(quality, key) for key in keys if getattr(quality, key) is not None}
+        return {**found, **judged, "rarest": min(quality.class_shares), "commonest": max(quality.class_shares)}
 
     def samples(self, model):
         """Images of seed 0, the same noise at each time, and the classes that they were asked to be, if any."""
