@@ -149,7 +149,7 @@ def image_quality(
     if images.ndim and len(images) != count:
         raise ValueError(
             f"images: got {len(images):,}; expected {count:,}. Figures of few images are worse than those of many of "
-            f"the same generator (nFCD of real images is 5 times as large with 2,000 as with 10,000). Make {count:,} "
+            f"the same generator (nFCD of 2,000 real images is 3 times that of 10,000). Make {count:,} "
             f"images, or say count={len(images)} and compare with no figure of another count."
         )
     answers = reader("images", images, labels)
