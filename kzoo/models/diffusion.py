@@ -34,12 +34,9 @@ PRESETS = {
         "input_shape": (8, 4, 2),
         "num_classes": 3,
         "filters": (8, 16),
-        "depth": 2,
         "num_heads": 2,
         "dropout": 0.25,
         "portable_dropout": False,
-        "prediction": "x0",
-        "noise_schedule": "linear",
         "timesteps": 20,
         "min_snr": 3.0,
         # So far off the defaults that three small batches tell.
@@ -49,10 +46,10 @@ PRESETS = {
     "mu-flow": {
         "input_shape": (4, 4, 1),
         "filters": (8,),
+        "depth": 2,
         "num_heads": 1,
         "prediction": "flow",
         "noise_schedule": "flow",
-        "timesteps": 10,
     },
 }
 # Of `sample` without another word; `kzoo.sampling.diffusion` has the rest.
