@@ -7,7 +7,7 @@ A step trains the discriminator once and the generator once, without a class, an
 kzoo: `jax.jit` over trees of arrays, `tf.function` over `tf.Variable`, torch.nn.functional with `torch.optim.Adam`,
 with the backend's own convolutions and its own random numbers. Each way shuffles, slices and feeds the images itself.
 A ratio is the loop's time / kzoo's time, so above 1 means that kzoo is faster; kzoo's time is to be at most 1.1 of
-the loop's. On torch and TensorFlow it is more: Keras's layers cost more there than the functions that they call.
+the loop's.
 """
 
 # Before keras, so that kzoo's choice of the backend holds.
