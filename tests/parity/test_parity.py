@@ -34,7 +34,12 @@ RECIPES = {
         data=_MOVED,
         seed=11,
     ),
+    # Training in phases, with the pixels and the codes drawn at each step.
+    "vae": kzoo.recipe_for("vae", "digits").override(
+        model={"hidden_dims": [32], "latent_dim": 4, "warmup_steps": 50}, data=_MOVED, seed=11
+    ),
 }
+CONTINUED = ("cnn", "vae")
 
 
 # A whole run of seconds: two epochs of a small network with dropout and augmentation.
@@ -50,7 +55,7 @@ def _work(backend, task, *folders):
 
 @pytest.fixture(scope="module")
 def work(tmp_path_factory):
-    """The folder in which each backend has trained each recipe, and the cnn then on from every checkpoint."""
+    """The folder in which each backend has trained each recipe, and some then on from every checkpoint."""
     root = tmp_path_factory.mktemp("parity")
     for model, recipe in {**RECIPES, "short": SHORT}.items():
         (root / model).mkdir()
@@ -58,7 +63,7 @@ def work(tmp_path_factory):
     for backend in kzoo.backend.NAMES:
         _work(backend, "first", *(root / model for model in (*RECIPES, "short")))
     for backend in kzoo.backend.NAMES:  # each needs the checkpoints of all
-        _work(backend, "continue", root / "cnn")
+        _work(backend, "continue", *(root / model for model in CONTINUED))
     return root
 
 
@@ -80,11 +85,12 @@ def test_a_hundred_steps_follow_the_same_path_on_every_backend(model, work):
     assert reference["losses"][-10:].mean() < 0.8 * reference["losses"][:10].mean()
 
 
+@pytest.mark.parametrize("model", CONTINUED)
 @pytest.mark.parametrize("origin", kzoo.backend.NAMES)
-def test_a_checkpoint_of_one_backend_goes_on_under_the_others(origin, work):
-    saved = dict(np.load(work / "cnn" / f"{origin}-first.npz"))
+def test_a_checkpoint_of_one_backend_goes_on_under_the_others(origin, model, work):
+    saved = dict(np.load(work / model / f"{origin}-first.npz"))
     for backend in kzoo.backend.NAMES:
-        arrays = dict(np.load(work / "cnn" / f"{origin}-{backend}.npz"))
+        arrays = dict(np.load(work / model / f"{origin}-{backend}.npz"))
         np.testing.assert_allclose(arrays["logits"], saved["logits"], rtol=0, atol=1e-5, err_msg=backend)
         # 10 steps before and 20 after: the optimizer's state came along.
         assert arrays["iterations"] == 30, backend
