@@ -58,7 +58,7 @@ PRESETS = {
         "dropout": 0.25,
         "momentum": 0.5,
     },
-    "mu-hinge": {"input_shape": (4, 8, 1), "latent_dim": 3, "filters": (3, 4), "objective": "hinge"},
+    "mu-plain": {"input_shape": (4, 8, 1), "latent_dim": 3, "filters": (3, 4)},
 }
 
 
@@ -230,7 +230,7 @@ class GAN(Adversarial, GenerativeModel):
         self.built = True
 
     def _generator(self, part):
-        noise, label = keras.Input((self.latent_dim,)), self._label()
+        noise, label = keras.Input((self.latent_dim,), name=f"{part}_noise"), self._label(part)
         h, w, c = self.image_shape
         halved = 2 ** len(self.filters)
         x = keras.layers.Concatenate(name=f"{part}_label")([noise, *label]) if label else noise
@@ -247,7 +247,7 @@ class GAN(Adversarial, GenerativeModel):
         return keras.Model([noise, *label], x, name=part)
 
     def _discriminator(self):
-        image, label = keras.Input(self.image_shape), self._label()
+        image, label = keras.Input(self.image_shape, name="discriminator_image"), self._label("discriminator")
         x = image
         for i, maps in enumerate(self.filters, start=1):
             name = f"discriminator_conv_{i}"
@@ -271,8 +271,8 @@ class GAN(Adversarial, GenerativeModel):
             score = keras.layers.Add(name="discriminator_sum")([score, projected])
         return keras.Model([image, *label], score, name="discriminator")
 
-    def _label(self):
-        return [] if self.num_classes is None else [keras.Input((self.num_classes,))]
+    def _label(self, part):
+        return [] if self.num_classes is None else [keras.Input((self.num_classes,), name=f"{part}_one_hot")]
 
     def told(self, y) -> list:
         """The classes of a batch (b,), one-hot, where the model is conditional."""

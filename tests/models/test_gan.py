@@ -279,7 +279,7 @@ def test_a_wrong_argument_is_named_with_what_is_allowed(arguments, words):
 
 
 def test_labels_are_demanded_by_a_conditional_model_and_refused_by_another():
-    model, other = _gan(), _gan("mu-hinge")
+    model, other = _gan(), _gan("mu-plain")
     x, y = _images(model)
     with pytest.raises(ValueError, match="num_classes=3; expected a label from 0 to 2"):
         model.generator_loss(x, None, True)
