@@ -85,7 +85,9 @@ def train(argv: list[str]) -> int:
         print(f"The run in {result.folder} has ended before; nothing was trained.")
     console.print(_metrics_table(result.metrics))
     print(f"Next, type:  kzoo evaluate {shlex.quote(str(result.folder))}")
-    if result.model.task == "generation" or isinstance(getattr(result.model, "vocabulary", None), str):
+    if getattr(result.model, "task", None) == "generation" or isinstance(
+        getattr(result.model, "vocabulary", None), str
+    ):
         print(f"Or:  kzoo generate {shlex.quote(str(result.folder))}")
     # Asked for after the last batch: the run is whole, and a script that goes on to the next one is to stop.
     return 130 if interrupt.asked else 0

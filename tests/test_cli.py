@@ -498,7 +498,7 @@ def test_commands_that_are_to_be_copied_stand_on_one_line_and_are_quoted(capsys,
         announce(folder)
         return RunResult(folder, {"test_accuracy": 0.5}, None)
 
-    def measure(model, data):
+    def measure(model, data, **_):
         return {"data": "mnist", "samples": 10_000, "accuracy": 0.987, "loss": 0.05}
 
     monkeypatch.setattr("kzoo.training.run", run)
