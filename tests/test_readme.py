@@ -3,6 +3,8 @@
 import runpy
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -11,11 +13,13 @@ def test_the_table_of_models_is_up_to_date():
     assert make["made"]() == (ROOT / "README.md").read_text(encoding="utf-8"), "python docs/make_readme.py"
 
 
-def test_the_python_of_the_readme_runs(capsys):
+@pytest.mark.parametrize(("place", "shown"), [(0, "\n"), (1, "conv_1_1")])
+def test_the_python_of_the_readme_runs(place, shown, capsys):
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    code = text.partition("```python\n")[2].partition("```")[0]
-    exec(compile(code, "README.md", "exec"), {})
-    assert "conv_1_1" in capsys.readouterr().out
+    pieces = [part.partition("```")[0] for part in text.split("```python\n")[1:]]
+    assert len(pieces) == 2
+    exec(compile(pieces[place], "README.md", "exec"), {})
+    assert shown in capsys.readouterr().out
 
 
 def test_every_picture_of_the_readme_is_there():
