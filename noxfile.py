@@ -1,15 +1,15 @@
 """The checks of kzoo; `nox` runs them all, `nox -l` lists them, `nox -s "tests(jax)"` runs one.
 
-Each session of `tests` installs one backend and no other, so that code which needs a second one fails.
+Each session of `tests` and `pages` installs one backend and no other, so that code which needs a second one fails.
 """
 
 import nox
 
 BACKENDS = ("jax", "torch", "tensorflow")
 
-# The full suites come last: their closing lines are the ones to read. The chapters run on one backend here, to keep the
-# whole within an hour; CI runs them on each.
-nox.options.sessions = ["lint", "parity", "notebooks(jax)", "tests"]
+# The full suites come last: their closing lines are the ones to read. The chapters and the demos run on one backend
+# here, to keep the whole within an hour; CI runs them on each.
+nox.options.sessions = ["lint", "parity", "notebooks(jax)", "pages(torch)", "tests"]
 # pip, not uv: uv does not read pip's own settings for extra indexes and folders of wheels.
 nox.options.default_venv_backend = "virtualenv"
 nox.options.error_on_missing_interpreters = True
@@ -35,13 +35,26 @@ def parity(session):
 @nox.session
 @nox.parametrize("backend", BACKENDS, ids=BACKENDS)
 def tests(session, backend):
-    """The whole suite with one backend, which kzoo has to find by itself; the demos in a browser, if one is here."""
+    """The whole suite but for the demos with one backend, which kzoo has to find by itself."""
+    alone(session, backend)
+    # A file at a time on each of two processes, so that what a file shares is made once.
+    pytest(session, "-n", "2", "--dist", "loadfile", "--ignore=tests/demos")
+
+
+@nox.session
+@nox.parametrize("backend", BACKENDS, ids=BACKENDS)
+def pages(session, backend):
+    """The demos with one backend, in a browser, if one is here."""
+    alone(session, backend)
+    pytest(session, "-n", "2", "--dist", "loadfile", "tests/demos")
+
+
+def alone(session, backend):
+    """Installs one backend and no other."""
     session.install("-c", "constraints.txt", f".[test,demos,browser,{backend}]")
     found = session.run("python", "-c", "from kzoo.backend import installed; print(*installed())", silent=True)
     if found.split() != [backend]:
         session.error(f"this session is for {backend} alone, but its environment has: {found}")
-    # A file at a time on each of two processes, so that what a file shares is made once.
-    pytest(session, "-n", "2", "--dist", "loadfile")
 
 
 @nox.session
