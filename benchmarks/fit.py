@@ -21,8 +21,9 @@ import timing
 from kzoo import registry
 from kzoo.errors import DatasetUnavailable
 from kzoo.training.batches import Batches, FollowEpoch
+from kzoo.training.build import build
 from kzoo.training.evaluation import load_for
-from kzoo.training.run import _Record, build
+from kzoo.training.run import _Record
 
 
 def bare_twin(model):

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import timing
+from tables import write_csv
 
 from kzoo import backend, plots
 from kzoo.data import load_data
@@ -194,15 +195,6 @@ def page(rows: list[dict], bounds: dict[str, float]) -> str:
         "to be compared, and neither are those of different classifiers.",
     ]
     return "\n".join(lines) + "\n"
-
-
-def write_csv(path: Path, rows: list[dict]) -> None:
-    """Rows of one form, four digits a number."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        for row in rows:
-            writer.writerow({key: f"{value:.4g}" if isinstance(value, float) else value for key, value in row.items()})
 
 
 def read_csv(path: Path) -> list[dict]:

@@ -24,6 +24,7 @@ from pathlib import Path
 
 import numpy as np
 import timing
+from tables import write_csv
 
 from kzoo import backend, plots, registry
 from kzoo.data import sequences
@@ -218,15 +219,6 @@ def figure_of_copying(curves: list[dict], places: list[dict]):
     learning.xaxis.set_major_formatter("{x:,.0f}")
     learning.legend(fontsize=TICK, loc="lower right", bbox_to_anchor=(1, 0.12))
     return figure
-
-
-def write_csv(path: Path, rows: list[dict]) -> None:
-    """Rows of one form, four digits a number."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        for row in rows:
-            writer.writerow({key: f"{value:.4g}" if isinstance(value, float) else value for key, value in row.items()})
 
 
 def read_csv(path: Path) -> list[dict]:

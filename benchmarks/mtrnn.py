@@ -14,7 +14,6 @@ regeneration.csv (five primitives learned, generated for three cycles and on), R
 # Before keras, so that kzoo's choice of the backend holds.
 import kzoo  # noqa: F401  # isort: skip
 
-import csv
 import tempfile
 import time
 from pathlib import Path
@@ -22,6 +21,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import timing
+from tables import write_csv
 
 from kzoo import backend, plots
 from kzoo.data import primitives as data
@@ -166,15 +166,6 @@ def figure_of_regeneration(rows, found, targets):
         "Wide: taught. Narrow: generated. Coordinates in units of the plane; amplitude 0.8.", fontsize=LABEL
     )
     return figure
-
-
-def write_csv(path: Path, rows: list[dict]) -> None:
-    """Rows of one form, four digits a number."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        for row in rows:
-            writer.writerow({key: f"{value:.4g}" if isinstance(value, float) else value for key, value in row.items()})
 
 
 def page(rows, learned, given) -> str:

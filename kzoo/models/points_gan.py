@@ -2,7 +2,7 @@
 
 Goodfellow et al., "Generative adversarial networks", 2014, arXiv:1406.2661. Clouds on a ring show what can go wrong,
 generators that visit some clouds and forget the others: Metz et al., "Unrolled GAN", 2016, arXiv:1611.02163. The
-objectives and the penalty are those of `kzoo/models/gan.py`.
+objectives and the penalty are those of `kzoo/models/adversarial.py`.
 
 Axis letters: b batch, k latent.
 
@@ -18,8 +18,8 @@ from keras import ops
 
 from kzoo import backend
 from kzoo.layers.initializers import GlorotUniform, HeUniform
+from kzoo.models.adversarial import Adversarial
 from kzoo.models.base import count, sizes
-from kzoo.models.gan import Adversarial
 from kzoo.models.generative import normal
 from kzoo.ops import random
 
@@ -31,7 +31,7 @@ class PointsGAN(Adversarial):
     Args:
         latent_dim: k.
         hidden_dims: Widths of the discriminator's hidden layers; the generator has them in reverse.
-        objective, discriminator_steps, penalty, momentum: As in `kzoo.models.gan.Adversarial`.
+        objective, discriminator_steps, penalty, momentum: As in `kzoo.models.adversarial.Adversarial`.
 
     Raises:
         ValueError: if an argument is out of range.

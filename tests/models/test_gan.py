@@ -7,7 +7,8 @@ from keras import ops
 
 from kzoo.backend import value_and_grad
 from kzoo.layers.initializers import RandomNormal
-from kzoo.models.gan import GAN, OBJECTIVES, PRESETS, Adversarial, _doubled
+from kzoo.models.adversarial import OBJECTIVES, Adversarial
+from kzoo.models.gan import GAN, PRESETS, _doubled
 from kzoo.models.points_gan import PointsGAN
 from kzoo.ops import random
 from kzoo.seeds import seeded

@@ -20,7 +20,7 @@ from kzoo.data import load_data
 from kzoo.recipe import Recipe
 from kzoo.training import checkpoints, run
 from kzoo.training.batches import Batches
-from kzoo.training.run import build
+from kzoo.training.build import build
 
 NAME = kzoo.backend.name()
 

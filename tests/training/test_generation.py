@@ -15,10 +15,10 @@ from kzoo.recipe import DataSpec, ModelSpec, Recipe
 from kzoo.training import measure as measuring
 from kzoo.training import run, tasks
 from kzoo.training.batches import FollowEpoch
+from kzoo.training.build import build
 from kzoo.training.evaluation import load_for
 from kzoo.training.image_quality import ImageQuality
 from kzoo.training.publish import publish
-from kzoo.training.run import build
 from kzoo.training.tasks import better, check_fit, in_words
 
 TINY = Recipe(

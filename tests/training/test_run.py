@@ -17,9 +17,10 @@ from kzoo.errors import KzooError, RecipeError
 from kzoo.recipe import Recipe
 from kzoo.training import checkpoints, run
 from kzoo.training.batches import Batches, FollowEpoch
+from kzoo.training.build import build
 from kzoo.training.evaluation import evaluate, load_for
 from kzoo.training.measure import measure
-from kzoo.training.run import Diverged, build
+from kzoo.training.run import Diverged
 
 # A network that trains in no time, plain enough that what validation sees changes with its weights alone.
 PLAIN = kzoo.recipe_for("mlp", "digits").override(

@@ -122,7 +122,7 @@ def test_a_model_of_text_knows_its_characters_and_is_measured_in_bits(of_text):
 
 
 def test_a_model_of_tokens_that_are_no_text_knows_how_many_there_are():
-    decided = importlib.import_module("kzoo.training.run")._decided_by
+    decided = importlib.import_module("kzoo.training.build")._decided_by
     facts = decided(load_data("induction_heads", samples=40, length=5))
     assert (facts["vocabulary"], facts["num_outputs"], facts["input_shape"]) == (16, 16, (5,))
     assert decided(load_data("adding", samples=40))["vocabulary"] is None
