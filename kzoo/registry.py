@@ -141,6 +141,24 @@ _MODELS = {
             kinds=("image",),
             tasks=("generation",),
         ),
+        ModelInfo(
+            "gan",
+            "generative",
+            "kzoo.models.gan:GAN",
+            "Generative adversarial network: a generator learns from a discriminator that learns to catch it",
+            ("digits", "mnist"),
+            kinds=("image",),
+            tasks=("generation",),
+        ),
+        ModelInfo(
+            "diffusion",
+            "generative",
+            "kzoo.models.diffusion:Diffusion",
+            "Diffusion: a U-Net takes noise out of noise until an image is left; flow matching as an option",
+            ("digits", "mnist"),
+            kinds=("image",),
+            tasks=("generation",),
+        ),
     )
 }
 
