@@ -9,6 +9,9 @@ Axis letters: b batch, h w c image, f filters, e width of the embedding.
     middle:  block, attention among all places, block, at the coarsest level
     up:      the levels backwards; each block also reads what its twin on the way down made
 
+With `patch` p, squares of p x p pixels enter as one place of p^2 c channels, and leave again as pixels (Hoogeboom et al.
+2023, arXiv:2301.11093): the finest level, which costs as much as all others, is then spared.
+
 Differs from the paper: attention at the coarsest level alone; as many blocks on the way up as down; the last
 convolution of each block begins small, not at zero, so that no weight waits for another one to move first.
 """
@@ -181,13 +184,14 @@ class UNet(keras.layers.Layer):
         filters: f of each level, the finest first.
         depth: Residual blocks of a level, on the way down and on the way up.
         num_heads: Heads of the attention, a divisor of the last f.
+        patch: p, the side of the squares of pixels that are one place.
         num_classes: How many classes there are; the label of this number stands for none of them. None for a network
             that is told no class.
         dropout: Share of the numbers within each block that is dropped in training.
         portable_dropout: Whether dropout draws the same bits on every backend.
 
     Raises:
-        ValueError: for an image that cannot be halved as often as there are levels but one.
+        ValueError: for an image that cannot be cut into patches, or halved as often as there are levels but one.
     """
 
     def __init__(
@@ -195,6 +199,7 @@ class UNet(keras.layers.Layer):
         filters: tuple[int, ...] = (32, 64, 64),
         depth: int = 1,
         num_heads: int = 4,
+        patch: int = 1,
         num_classes: int | None = None,
         dropout: float = 0.0,
         portable_dropout: bool = True,
@@ -204,6 +209,7 @@ class UNet(keras.layers.Layer):
         self.filters = tuple(filters)
         self.depth = positive("UNet", "depth", depth)
         self.num_heads = num_heads
+        self.patch = positive("UNet", "patch", patch)
         self.num_classes = num_classes
         self.dropout = dropout
         self.portable_dropout = portable_dropout
@@ -231,20 +237,22 @@ class UNet(keras.layers.Layer):
 
     def build(self, x_shape, times_shape=None, labels_shape=None):
         _, height, width, channels = x_shape
-        times = 2 ** len(self.halved)
+        times = self.patch * 2 ** len(self.halved)
         if height % times or width % times:
+            patches = f"cuts its images into squares of {self.patch} x {self.patch} and " if self.patch > 1 else ""
             raise ValueError(
-                f"A U-Net of {len(self.filters)} levels halves its images {len(self.halved)} times, so that height and "
-                f"width must be multiples of {times}; received {height} x {width}. Pad or crop the images, or give "
-                "fewer levels: filters has one number for each."
+                f"A U-Net of {len(self.filters)} levels {patches}halves its images {len(self.halved)} times, so that "
+                f"height and width must be multiples of {times}; received {height} x {width}. Pad or crop the images, "
+                f"or give fewer levels{' or a smaller patch' if patches else ''}: filters has one number for each level."
             )
+        height, width, channels = height // self.patch, width // self.patch, channels * self.patch**2
         for_classes, for_output = self._initializers
         told = (None, self.time.width)
         self.time.build((None,))
         if self.num_classes is not None:
             shape = (self.num_classes + 1, self.time.width)
             self.classes = self.add_weight(shape=shape, initializer=for_classes, name="classes")
-        self.conv_in.build(x_shape)
+        self.conv_in.build((None, height, width, channels))
         before = self.filters[0]
         for i, f in enumerate(self.filters):
             size = (None, height // 2**i, width // 2**i)
@@ -269,7 +277,7 @@ class UNet(keras.layers.Layer):
         told = self.time(times)
         if self.num_classes is not None:
             told = told + ops.cast(ops.take(self.classes, labels, axis=0), told.dtype)
-        h, made = self.conv_in(x), []
+        h, made = self.conv_in(_patches(x, self.patch)), []
         for i, level in enumerate(self.down):
             for block in level:
                 h = block(h, told, training=training)
@@ -283,7 +291,7 @@ class UNet(keras.layers.Layer):
                 h = block(ops.concatenate([h, made.pop()], axis=-1), told, training=training)
             if i:
                 h = self.doubled[i - 1](ops.repeat(ops.repeat(h, 2, axis=1), 2, axis=2))
-        return self.conv_out(ops.silu(self.norm(h)))
+        return _pixels(self.conv_out(ops.silu(self.norm(h))), self.patch)
 
     def compute_output_shape(self, x_shape, times_shape=None, labels_shape=None):
         return x_shape
@@ -295,7 +303,22 @@ class UNet(keras.layers.Layer):
             "filters": list(self.filters),
             "depth": self.depth,
             "num_heads": self.num_heads,
+            "patch": self.patch,
             "num_classes": self.num_classes,
             "dropout": self.dropout,
             "portable_dropout": self.portable_dropout,
         }
+
+
+def _patches(x, p):
+    """Squares of p x p pixels as places: (b, h, w, c) to (b, h / p, w / p, p^2 c)."""
+    _, h, w, c = x.shape
+    squares = ops.transpose(ops.reshape(x, (-1, h // p, p, w // p, p, c)), (0, 1, 3, 2, 4, 5))
+    return ops.reshape(squares, (-1, h // p, w // p, p * p * c))
+
+
+def _pixels(x, p):
+    """The inverse of `_patches`: (b, h, w, p^2 c) to (b, p h, p w, c)."""
+    _, h, w, c = x.shape
+    squares = ops.transpose(ops.reshape(x, (-1, h, w, p, p, c // p**2)), (0, 1, 3, 2, 4, 5))
+    return ops.reshape(squares, (-1, h * p, w * p, c // p**2))

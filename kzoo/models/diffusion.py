@@ -48,6 +48,7 @@ PRESETS = {
         "filters": (8,),
         "depth": 2,
         "num_heads": 1,
+        "patch": 2,
         "prediction": "flow",
         "noise_schedule": "flow",
     },
@@ -61,11 +62,12 @@ class Diffusion(GenerativeModel):
     """A U-Net that tells the noise in an image, and its average, which makes images.
 
     Args:
-        input_shape: (h, w, c); h and w must be halved len(filters) - 1 times.
+        input_shape: (h, w, c); h and w must be multiples of patch 2^(len(filters) - 1).
         num_classes: k, for a model that is told the class of each image; None for one that is not.
         filters: Width of each level of the U-Net, the finest first.
         depth: Residual blocks of a level, on the way down and on the way up.
         num_heads: Heads of the attention at the coarsest level.
+        patch: Side of the squares of pixels that the U-Net has for one place.
         dropout: Share of the numbers within each residual block that is dropped in training.
         portable_dropout: Whether dropout draws the same bits on every backend.
         prediction: What the network says, one of `kzoo.ops.diffusion.PREDICTIONS`.
@@ -88,6 +90,7 @@ class Diffusion(GenerativeModel):
         filters: tuple[int, ...] = (32, 64, 64),
         depth: int = 1,
         num_heads: int = 4,
+        patch: int = 1,
         dropout: float = 0.0,
         portable_dropout: bool = True,
         prediction: str = "v",
@@ -113,6 +116,7 @@ class Diffusion(GenerativeModel):
         self.filters = sizes("filters", filters)
         self.depth = count("depth", depth)
         self.num_heads = count("num_heads", num_heads)
+        self.patch = count("patch", patch)
         self.dropout = dropout
         self.portable_dropout = portable_dropout
         self.prediction = prediction
@@ -124,7 +128,7 @@ class Diffusion(GenerativeModel):
         diffusion.noise_schedule(noise_schedule, timesteps)  # which refuses too short a one
 
         def network(name):
-            made = UNet(self.filters, depth, num_heads, num_classes, dropout, portable_dropout, name=name)
+            made = UNet(self.filters, depth, num_heads, patch, num_classes, dropout, portable_dropout, name=name)
             made.build((None, *self.image_shape))
             return made
 
