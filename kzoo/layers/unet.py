@@ -9,7 +9,7 @@ Axis letters: b batch, h w c image, f filters, e width of the embedding.
     middle:  block, attention among all places, block, at the coarsest level
     up:      the levels backwards; each block also reads what its twin on the way down made
 
-With `patch` p, squares of p x p pixels enter as one place of p^2 c channels, and leave again as pixels (Hoogeboom et al.
+With `patch` p, squares of p x p pixels enter as one place of p^2 c channels and leave as pixels again (Hoogeboom et al.
 2023, arXiv:2301.11093): the finest level, which costs as much as all others, is then spared.
 
 Differs from the paper: attention at the coarsest level alone; as many blocks on the way up as down; the last
@@ -239,11 +239,14 @@ class UNet(keras.layers.Layer):
         _, height, width, channels = x_shape
         times = self.patch * 2 ** len(self.halved)
         if height % times or width % times:
-            patches = f"cuts its images into squares of {self.patch} x {self.patch} and " if self.patch > 1 else ""
+            cut, fewer = "", "fewer levels"
+            if self.patch > 1:
+                cut = f"cuts its images into squares of {self.patch} x {self.patch} and "
+                fewer = "fewer levels or a smaller patch"
             raise ValueError(
-                f"A U-Net of {len(self.filters)} levels {patches}halves its images {len(self.halved)} times, so that "
+                f"A U-Net of {len(self.filters)} levels {cut}halves its images {len(self.halved)} times, so that "
                 f"height and width must be multiples of {times}; received {height} x {width}. Pad or crop the images, "
-                f"or give fewer levels{' or a smaller patch' if patches else ''}: filters has one number for each level."
+                f"or give {fewer}: filters has one number for each level."
             )
         height, width, channels = height // self.patch, width // self.patch, channels * self.patch**2
         for_classes, for_output = self._initializers

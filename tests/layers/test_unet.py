@@ -88,9 +88,11 @@ class Reference:
             out[..., own] = share / share.sum(axis=-1, keepdims=True) @ v[..., own]
         return x + self.dense(out, f"{part}attention/project").reshape(x.shape)
 
-    def unet(self, x, times, labels, filters, depth, heads):
+    def unet(self, x, times, labels, filters, depth, heads, patch):
         told = self.time(times, "time") + self.weights["classes"][labels]
-        h, made = self.conv(x, "conv_in"), []
+        rows, columns = range(0, x.shape[1], patch), range(0, x.shape[2], patch)
+        squares = [[x[:, i : i + patch, j : j + patch].reshape(len(x), -1) for j in columns] for i in rows]
+        h, made = self.conv(np.moveaxis(np.array(squares), 2, 0), "conv_in"), []
         for i in range(len(filters)):
             for j in range(depth):
                 h = self.block(h, told, f"down_{i}_{j}")
@@ -103,7 +105,12 @@ class Reference:
                 h = self.block(np.concatenate([h, made.pop()], axis=-1), told, f"up_{i}_{j}")
             if i:
                 h = self.conv(np.kron(h, np.ones((1, 2, 2, 1))), f"double_{i - 1}")
-        return self.conv(silu(self.norm(h, "norm")), "conv_out")
+        out, pixels = self.conv(silu(self.norm(h, "norm")), "conv_out"), np.zeros_like(x)
+        for i in rows:
+            for j in columns:
+                square = out[:, i // patch, j // patch].reshape(len(x), patch, patch, -1)
+                pixels[:, i : i + patch, j : j + patch] = square
+        return pixels
 
 
 def shaken(layer):
@@ -155,15 +162,13 @@ def test_attention_is_its_equations_and_each_place_sees_all_others():
 FILTERS, DEPTH, HEADS, CLASSES = (4, 8, 16), 2, 2, 3
 
 
-def unet():
-    layer = UNet(FILTERS, DEPTH, HEADS, CLASSES, name="network")
-    layer.build((None, 8, 4, 2))
-    return shaken(layer)
-
-
-def test_the_whole_network_is_its_description():
-    layer, x, labels = unet(), draw(3, 8, 4, 2), np.array([2, 0, 3], "int32")
-    expected = Reference(layer).unet(x.astype("float64"), TIMES.astype("float64"), labels, FILTERS, DEPTH, HEADS)
+@pytest.mark.parametrize("patch", [1, 2])
+def test_the_whole_network_is_its_description(patch):
+    layer = UNet(FILTERS, DEPTH, HEADS, patch, CLASSES, name="network")
+    layer.build((None, 8 * patch, 4 * patch, 2))
+    x, labels = draw(3, 8 * patch, 4 * patch, 2), np.array([2, 0, 3], "int32")
+    reference = Reference(shaken(layer))
+    expected = reference.unet(x.astype("float64"), TIMES.astype("float64"), labels, FILTERS, DEPTH, HEADS, patch)
     assert expected.std() > 0.3  # so that a tolerance means something
     close(layer(x, TIMES, labels), expected)
 
@@ -206,6 +211,7 @@ def test_the_config_makes_the_layer_again():
         "filters": [4, 8],
         "depth": 2,
         "num_heads": 2,
+        "patch": 3,
         "num_classes": 3,
         "dropout": 0.25,
         "portable_dropout": False,
@@ -222,6 +228,10 @@ def test_the_config_makes_the_layer_again():
 def test_what_the_network_cannot_do_is_named():
     with pytest.raises(ValueError, match="multiples of 4; received 28 x 30"):
         UNet((4, 8, 8)).build((None, 28, 30, 1))
+    with pytest.raises(ValueError, match=r"squares of 3 x 3 and halves .* multiples of 6; received 12 x 8"):
+        UNet((4, 8), patch=3).build((None, 12, 8, 1))
+    with pytest.raises(ValueError, match="patch=0"):
+        UNet((4, 8), patch=0)
     with pytest.raises(ValueError, match="does not divide the width 8"):
         UNet((4, 8), num_heads=3).build((None, 4, 4, 1))
     with pytest.raises(ValueError, match="multiple of 8; received width=12"):
