@@ -1,13 +1,11 @@
 """The pictures of the CNN's page as HTML: what the model computed goes in as arrays, markup comes out."""
 
-import base64
 import functools
 import html
-import io
-import json
 
 import numpy as np
 from digits import CLASSES, EXAMPLES, Prepared
+from pictures import grey, pick, png
 
 # The stages of the overview, and the four maps that stand for each of them.
 STAGES = ("relu_1_1", "relu_1_2", "pool_1", "relu_2_1", "relu_2_2", "pool_2", "relu_dense")
@@ -22,15 +20,6 @@ def _colours(name: str) -> np.ndarray:
     import matplotlib
 
     return np.uint8(np.rint(255 * matplotlib.colormaps[name](np.linspace(0, 1, 256))[:, :3]))
-
-
-def _png(rgb) -> str:
-    """Bytes (h, w, 3 or 4) as the address of a PNG picture."""
-    from PIL import Image
-
-    with io.BytesIO() as file:
-        Image.fromarray(np.asarray(rgb, np.uint8)).save(file, "PNG", compress_level=6)
-        return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
 
 
 def _limits(values) -> tuple[float, float]:
@@ -52,20 +41,11 @@ def _shade(values, low: float, high: float) -> np.ndarray:
 
 def _ramp(low: float, high: float, left: str, right: str) -> str:
     """The scale beneath a picture."""
-    colours = _png(_shade(np.linspace(low, high, 64)[None], low, high))
+    colours = png(_shade(np.linspace(low, high, 64)[None], low, high))
     return (
         f'<div class="ramp"><span>{html.escape(left)}</span><img src="{colours}" alt="">'
         f"<span>{html.escape(right)}</span></div>"
     )
-
-
-def _pick(**what) -> str:
-    """What a click on an element chooses, for its attribute `data-pick`."""
-    return html.escape(json.dumps(what))
-
-
-def _grey(image) -> np.ndarray:
-    return np.repeat(np.uint8(np.rint(255 * np.asarray(image)))[..., None], 3, axis=2)
 
 
 def _outline(image) -> str:
@@ -113,7 +93,7 @@ def input_html(prepared: Prepared) -> str:
         mark = '<path d="M14.5 13.2v2.6M13.2 14.5h2.6" class="centre"/>'
     return (
         '<div class="kz-input"><svg viewBox="0 0 28 28" role="img" aria-label="The drawing as the network sees it, '
-        f'28 by 28 pixels"><image href="{_png(_grey(prepared.image))}" width="28" height="28"/>{box}{mark}</svg></div>'
+        f'28 by 28 pixels"><image href="{png(grey(prepared.image))}" width="28" height="28"/>{box}{mark}</svg></div>'
     )
 
 
@@ -138,7 +118,7 @@ def _mosaic(maps, columns: int, gap: int) -> np.ndarray:
 def overview_html(image, found: dict, layer: str) -> str:
     """The way through the network: a button a stage, with four of its maps."""
     parts = [
-        f'<div class="stage"><img src="{_png(_grey(image))}" alt=""><span class="name">input</span>'
+        f'<div class="stage"><img src="{png(grey(image))}" alt=""><span class="name">input</span>'
         f'<span class="size">28 x 28</span></div>'
     ]
     for name in STAGES:
@@ -146,13 +126,13 @@ def overview_html(image, found: dict, layer: str) -> str:
         if values.ndim == 3:
             # Four maps at even distances: always the same ones, so that drawings can be compared.
             four = values[:, :, :: values.shape[-1] // 4][:, :, :4]
-            pictures = "".join(f'<img src="{_png(_shade(four[:, :, k], *_limits(values)))}" alt="">' for k in range(4))
+            pictures = "".join(f'<img src="{png(_shade(four[:, :, k], *_limits(values)))}" alt="">' for k in range(4))
             size = " x ".join(map(str, values.shape))
         else:
-            pictures = f'<img class="tall" src="{_png(_shade(values.reshape(-1, 4), *_limits(values)))}" alt="">'
+            pictures = f'<img class="tall" src="{png(_shade(values.reshape(-1, 4), *_limits(values)))}" alt="">'
             size = f"{values.size} units"
         parts.append(
-            f'<button type="button" class="stage" data-pick="{_pick(layer=name)}" '
+            f'<button type="button" class="stage" {pick(layer=name)} '
             f'aria-pressed="{str(name == layer).lower()}" aria-label="Show the layer {name}, {size}">{pictures}'
             f'<span class="name">{name}</span><span class="size">{size}</span></button>'
         )
@@ -217,7 +197,7 @@ def maps_html(layer: str, values) -> str:
     return (
         f'<div class="kz-maps"><p class="kz-caption">{html.escape(describe(layer, values.shape))}</p>'
         f'<svg viewBox="0 0 {width_p} {high_p}" role="img" aria-label="{html.escape(layer)}: {shown}">'
-        f'<image href="{_png(picture)}" width="{width_p}" height="{high_p}"/>{titles}</svg>'
+        f'<image href="{png(picture)}" width="{width_p}" height="{high_p}"/>{titles}</svg>'
         f"{_ramp(low, high, left, f'{high:.2f} (activation, no unit)')}</div>"
     )
 
@@ -244,10 +224,10 @@ def kernels_html(kernels, maps, filter: int) -> str:
     reach = float(np.abs(kernels).max())
     low, high = _limits(maps)
     tiles = "".join(
-        f'<button type="button" data-pick="{_pick(filter=k)}" '
+        f'<button type="button" {pick(filter=k)} '
         f'aria-pressed="{str(k == filter).lower()}" aria-label="Filter {k}">'
-        f'<img class="kernel" src="{_png(_shade(kernels[:, :, 0, k], -reach, reach))}" alt="">'
-        f'<img src="{_png(_shade(maps[:, :, k], low, high))}" alt=""><span>{k}</span></button>'
+        f'<img class="kernel" src="{png(_shade(kernels[:, :, 0, k], -reach, reach))}" alt="">'
+        f'<img src="{png(_shade(maps[:, :, k], low, high))}" alt=""><span>{k}</span></button>'
         for k in range(kernels.shape[-1])
     )
     return (
@@ -277,11 +257,11 @@ def step_html(image, maps, step, filter: int, row: int, column: int) -> str:
 <div class="kz-step">
   <figure><svg viewBox="0 0 28 28" class="pick" data-offset="1" data-limit="{len(maps)}" role="img" tabindex="0"
     aria-label="Input. The window is at row {row}, column {column}. Arrow keys move it.">
-    <image href="{_png(_grey(image))}" width="28" height="28"/>
+    <image href="{png(grey(image))}" width="28" height="28"/>
     <rect x="{column}" y="{row}" width="3" height="3" class="window"/></svg>
     <figcaption>input, 28 x 28: click to move the window</figcaption></figure>
   <div class="sum">
-    <div class="three">{_table(step.patch, "patch", _grey(step.patch))}<span>&times;</span>
+    <div class="three">{_table(step.patch, "patch", grey(step.patch))}<span>&times;</span>
     {_table(step.kernel, f"filter {filter}", _shade(step.kernel, -reach, reach))}<span>=</span>
     {_table(products, "products", _shade(products, -reach, reach))}</div>
     <ol>
@@ -292,7 +272,7 @@ def step_html(image, maps, step, filter: int, row: int, column: int) -> str:
   </div>
   <figure><svg viewBox="0 0 26 26" class="pick" data-offset="0" data-limit="{len(maps)}" role="img" tabindex="0"
     aria-label="Map {filter} of relu_1_1. The pixel is at row {row}, column {column}. Arrow keys move it.">
-    <image href="{_png(_shade(maps[:, :, filter], low, high))}" width="26" height="26"/>
+    <image href="{png(_shade(maps[:, :, filter], low, high))}" width="26" height="26"/>
     <rect x="{column}" y="{row}" width="1" height="1" class="window"/></svg>
     <figcaption>map {filter} of relu_1_1, 26 x 26</figcaption></figure>
 </div>
@@ -334,13 +314,13 @@ def attribution_html(image, gradient, cam, target: int, share: float, layer: str
 <div class="kz-where">
   <figure><h3>Input gradient (saliency)</h3>
     <svg viewBox="0 0 28 28" role="img" aria-label="Gradient of the score of {name} with respect to each pixel">
-    <image href="{_png(_shade(gradient, low, high))}" width="28" height="28"/>{outline}</svg>
+    <image href="{png(_shade(gradient, low, high))}" width="28" height="28"/>{outline}</svg>
     {_ramp(low, high, f"{low:.1f} against {name}", f"for {name} {high:+.1f}")}
     <figcaption class="kz-caption">How the score of {name} (its logit) would change if a pixel got a little more ink:
     orange raises it, purple lowers it.</figcaption></figure>
   <figure><h3>Grad-CAM</h3>
     <svg viewBox="0 0 28 28" role="img" aria-label="Grad-CAM of the class {name}">
-    <image href="{_png(heat)}" width="28" height="28"/>{outline}</svg>
+    <image href="{png(heat)}" width="28" height="28"/>{outline}</svg>
     {_ramp(0, 1, "0", "most")}
     <figcaption class="kz-caption">{where}</figcaption></figure>
 </div>
@@ -356,7 +336,7 @@ def examples_html() -> str:
             f'<polyline points="{" ".join(f"{100 * x:.0f},{100 * y:.0f}" for x, y in stroke)}"/>' for stroke in strokes
         )
         tiles += (
-            f'<button type="button" data-pick="{_pick(name=name)}" aria-label="Example: {name}">'
+            f'<button type="button" {pick(name=name)} aria-label="Example: {name}">'
             f'<svg viewBox="0 0 100 100" aria-hidden="true">{lines}</svg></button>'
         )
     return f'<div class="kz-examples" role="group" aria-label="Examples"><span>Or try</span>{tiles}</div>'

@@ -5,13 +5,12 @@ page is dark, and each weight tells its value to a mouse. Negative and class 0 a
 a class is told by its shape too, so that nothing is said by colour alone.
 """
 
-import base64
 import html
-import io
 import math
 
 import contourpy
 import numpy as np
+import pictures
 
 # Of kzoo/plots/style.py: the blue and orange of Okabe and Ito; points a shade darker than the plane beneath them.
 NEGATIVE, POSITIVE = (0, 114, 178), (230, 159, 0)
@@ -87,15 +86,11 @@ def picture(values, strongest: float = 0.62) -> str:
 
     The colour's opacity is the size of the value, so that zero shows the page itself, light or dark.
     """
-    from PIL import Image
-
     values = np.clip(np.nan_to_num(np.asarray(values, dtype=float)), -1, 1)[::-1]
     pixels = np.empty((*values.shape, 4), dtype=np.uint8)
     pixels[..., :3] = np.where(values[..., None] < 0, NEGATIVE, POSITIVE)
     pixels[..., 3] = np.round(255 * strongest * np.abs(values))
-    buffer = io.BytesIO()
-    Image.fromarray(pixels, "RGBA").save(buffer, "PNG")
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return pictures.png(pixels)
 
 
 def _safe(text: str) -> str:
