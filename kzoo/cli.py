@@ -13,7 +13,6 @@ from pathlib import Path
 
 from kzoo import __version__, registry
 from kzoo.errors import KzooError, UnknownName, did_you_mean
-from kzoo.files import runs_in
 
 _COMMANDS = {
     "list": "models, their recipes and presets",
@@ -95,16 +94,6 @@ def _info(argv) -> int:
     return 0
 
 
-def _refuse_folder_of_runs(path: str) -> None:
-    """Says which runs lie in a folder that is none itself; before Keras loads, which takes seconds."""
-    folder = Path(path)
-    own = any((folder / name).exists() for name in ("recipe.json", "config.json", "best.keras"))
-    if path in registry.list_presets() or own or not (runs := runs_in(folder)):
-        return
-    shown = ", ".join(map(str, runs[:20])) + (" ..." if len(runs) > 20 else "")
-    raise UnknownName(f"{folder} holds runs and is none itself; name one of them. Runs here: {shown}.")
-
-
 def _evaluate(argv) -> int:
     parser = argparse.ArgumentParser(prog="kzoo evaluate", description="Measure a model on a test set.")
     parser.add_argument("model", help="a run folder, a preset's name or folder, or a .keras file")
@@ -113,7 +102,7 @@ def _evaluate(argv) -> int:
         "--thorough", action="store_true", help="measure also what takes long, of a model that makes images"
     )
     given = parser.parse_args(argv)
-    _refuse_folder_of_runs(given.model)
+    registry.refuse_folder_of_runs(given.model)
 
     from kzoo.training.measure import measure
     from kzoo.training.tasks import sentence
@@ -125,93 +114,9 @@ def _evaluate(argv) -> int:
 
 
 def _generate(argv) -> int:
-    parser = argparse.ArgumentParser(
-        prog="kzoo generate",
-        description="Continue a text, which is printed as it comes, the prompt first; or make images, a grid of them.",
-    )
-    parser.add_argument("model", help="a run folder, a preset's name or folder, or a .keras file")
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="decides what is made (default: 0)")
-    text = parser.add_argument_group("of a model of texts")
-    text.add_argument("--prompt", help='the beginning; "-" reads it from standard input')
-    text.add_argument("--length", type=int, metavar="N", help="tokens to write (default: 500)")
-    text.add_argument("--temperature", type=float, metavar="T", help="0 for the most probable token (default: 1)")
-    text.add_argument("--top_k", "--top-k", type=int, metavar="K", help="choose among the K most probable tokens")
-    text.add_argument(
-        "--top_p",
-        "--top-p",
-        type=float,
-        metavar="P",
-        help="choose among the fewest tokens that together are that probable",
-    )
-    images = parser.add_argument_group("of a model of images")
-    images.add_argument("--out", metavar="FILE", help="the picture to write (default: samples.png)")
-    images.add_argument("--count", type=int, metavar="N", help="how many images (default: 100)")
-    images.add_argument(
-        "--class", dest="label", type=int, metavar="K", help="of which class (default: of each in turn)"
-    )
-    given = parser.parse_args(argv)
-    _refuse_folder_of_runs(given.model)
-    prompt = _from_standard_input() if given.prompt == "-" else given.prompt
+    from kzoo.generate import generate
 
-    from kzoo.models.preset import load_model
-
-    model = load_model(given.model)
-    makes_images = getattr(model, "task", None) == "generation"
-    others = text if makes_images else images
-    for action in others._group_actions:
-        if getattr(given, action.dest) is not None:
-            kind = "images" if makes_images else "texts"
-            raise KzooError(f"{action.option_strings[0]} is {others.title}, and {given.model} is one of {kind}.")
-    if makes_images:
-        return _make_images(model, given)
-
-    from kzoo.sampling import stream_text
-
-    pieces = stream_text(
-        model,
-        prompt or "",
-        500 if given.length is None else given.length,
-        temperature=1.0 if given.temperature is None else given.temperature,
-        top_k=given.top_k,
-        top_p=given.top_p,
-        seed=given.seed,
-    )
-    first = next(pieces)  # what is refused is refused before anything is printed
-    print(prompt or "", end=first, flush=True)
-    for piece in pieces:
-        print(piece, end="", flush=True)
-    print()
-    return 0
-
-
-def _make_images(model, given) -> int:
-    from kzoo import plots
-
-    count = 100 if given.count is None else given.count
-    out = Path(given.out or "samples.png")
-    if out.suffix != ".png":
-        raise KzooError(f"--out: got {str(out)!r}; expected a file that ends in .png, such as samples.png.")
-    labels = given.label if given.label is None else [given.label] * max(count, 1)
-    if labels is None and model.num_classes is not None:
-        labels = [i % model.num_classes for i in range(count)]
-    try:
-        images = model.sample(count, labels, seed=given.seed)
-    except ValueError as error:
-        raise KzooError(str(error)) from None
-    title = f"{given.model}, seed {given.seed}"
-    plots.save_png(plots.sample_grid(images, title=title, labels=labels), out)
-    print(f"Wrote {out}: {count} images of seed {given.seed}.")
-    return 0
-
-
-def _from_standard_input() -> str:
-    try:
-        return sys.stdin.read()
-    except UnicodeDecodeError as error:
-        raise KzooError(
-            f"The text on standard input is not {error.encoding}: byte {error.start} is "
-            f"{error.object[error.start]:#04x}. Save it as UTF-8, or convert it on the way:  iconv -t utf-8 FILE"
-        ) from None
+    return generate(argv)
 
 
 def _publish(argv) -> int:
@@ -220,7 +125,7 @@ def _publish(argv) -> int:
     parser.add_argument("folder", help="the preset folder to write; its name is the preset's name")
     parser.add_argument("--force", action="store_true", help="replace the preset that the folder holds")
     given = parser.parse_args(argv)
-    _refuse_folder_of_runs(given.run)
+    registry.refuse_folder_of_runs(given.run)
 
     from kzoo.training.publish import publish
     from kzoo.training.tasks import in_words
@@ -252,7 +157,7 @@ def _convert(argv) -> int:
         help="pass over a setting of config.json that kzoo does not know; may be given several times",
     )
     given = parser.parse_args(argv)
-    _refuse_folder_of_runs(given.source)
+    registry.refuse_folder_of_runs(given.source)
 
     from kzoo.convert import hub, huggingface
     from kzoo.models.preset import load_model

@@ -72,7 +72,8 @@ _NOT_IN_HELP = {"data.name", "model.name", "smoke"}
 
 
 def _usage() -> str:
-    return _USAGE.format(models=", ".join(registry.list_models()))
+    models = textwrap.wrap(f"one of: {', '.join(registry.list_models())}", 66)
+    return _USAGE.format(models=f"\n{'':22}".join(models))
 
 
 def help_text(model: str | None, data: str | None) -> str:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kzoo.errors import RecipeError, UnknownName, did_you_mean
+from kzoo.files import runs_in
 from kzoo.seeds import seeded
 
 
@@ -317,3 +318,20 @@ def preset_folder(name: str) -> Path:
             "There is no folder of that name here either."
         )
     return _PRESETS / name
+
+
+def refuse_folder_of_runs(path: str) -> None:
+    """Says which runs lie in a folder that is none itself; before Keras loads, which takes seconds.
+
+    Args:
+        path: What was given for a run, a preset or a model.
+
+    Raises:
+        UnknownName: if it is a folder of runs.
+    """
+    folder = Path(path)
+    own = any((folder / name).exists() for name in ("recipe.json", "config.json", "best.keras"))
+    if path in list_presets() or own or not (runs := runs_in(folder)):
+        return
+    shown = ", ".join(map(str, runs[:20])) + (" ..." if len(runs) > 20 else "")
+    raise UnknownName(f"{folder} holds runs and is none itself; name one of them. Runs here: {shown}.")

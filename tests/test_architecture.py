@@ -25,6 +25,7 @@ LEVELS = {
     "convert": 4,
     "cli": 5,
     "train": 5,
+    "generate": 5,
     "flags": 5,
     "doctor": 5,
     "demo": 5,
@@ -44,7 +45,7 @@ LEAVES = {
     "bio": {"errors", "files"},
 }
 FACADE = "__init__"  # `from kzoo import create_model`: reaches everything, so only the top may
-MAY_PRINT = {"cli", "train", "doctor", "demo", "__main__"}
+MAY_PRINT = {"cli", "train", "generate", "doctor", "demo", "__main__"}
 MAY_IMPORT_BIO = {"cli", "bio"}
 PICKLES = {"pickle", "cPickle", "_pickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"}
 

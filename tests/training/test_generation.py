@@ -189,7 +189,7 @@ def test_what_a_model_of_mnist_makes_is_judged_where_it_may_take_long(name, fini
 def test_images_are_made_and_measured_from_the_command_line(preset, tmp_path, capsys):
     out = tmp_path / "grid.png"
     assert main(["generate", str(preset), "--out", str(out)]) == 0
-    assert "100 images of seed 0" in capsys.readouterr().out
+    assert f"grid of {preset}, seed 0" in capsys.readouterr().out
     first = out.read_bytes()
     for flags in (["--seed", "1"], ["--class", "7"], ["--count", "7"]):
         assert main(["generate", str(preset), "--out", str(out), *flags]) == 0
