@@ -98,6 +98,14 @@ _TABLE = {
         needs_network=False,
         arguments=("samples", "noise"),
     ),
+    "ring": DatasetInfo(
+        "points",
+        "Clouds on a circle, one a class, of which a generator may forget some (Metz et al. 2016, arXiv:1611.02163)",
+        "1,000 + 1,000 of 2, or as asked",
+        _COMPUTED,
+        needs_network=False,
+        arguments=("samples", "noise", "clouds"),
+    ),
     "digits_rows": DatasetInfo(
         "sequence",
         "The images of digits, read row by row",
@@ -249,9 +257,10 @@ def load_data(name="digits", *, validation_fraction=0.1, seed=0, smoke=False, **
                 an epoch draws from anywhere in the training part, every epoch others; by default the text from its
                 beginning to its end, in windows that do not overlap, as the other parts always are.
             noise: standard deviation of the Gaussian added to each coordinate, in the units of the plane.
-                Default 0.05 (spirals), 0.1 (moons), 0.25 (xor).
+                Default 0.05 (spirals), 0.1 (moons, ring), 0.25 (xor).
             turns: how often a spiral's arm winds about the origin. Default 1.5.
             classes: the number of spiral arms. Default 2.
+            clouds: the number of clouds on the ring. Default 8.
             length: steps of a sequence of "adding", "selective_copying" (before the signs to recite) or
                 "induction_heads". Default 200, 256 and 256.
             tokens: letters of "selective_copying". Default 16.
@@ -359,6 +368,7 @@ def _load_points(name, seed, smoke, arguments):
         "spirals": tuple(f"arm {k}" for k in range(y_train.max() + 1)),
         "moons": ("upper moon", "lower moon"),
         "xor": ("equal signs", "different signs"),
+        "ring": tuple(f"cloud {k}" for k in range(y_train.max() + 1)),
     }
     return RawData(x_train, y_train, x_test, y_test, 1, names[name])
 

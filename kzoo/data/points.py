@@ -1,4 +1,4 @@
-"""Three sets of labelled points in the plane, for networks small enough to draw.
+"""Four sets of labelled points in the plane, for networks small enough to draw.
 
 Each generator is `f(rng, samples, noise, ...) -> (x, y)`: x float32 (samples, 2), y int32 (samples,). The
 labels cycle 0, 1, ..., so the classes are balanced and any prefix is a fair sample; `noise` is the standard
@@ -45,6 +45,18 @@ def xor(rng, samples=1000, noise=0.25):
     y = np.arange(samples) % 2
     first = np.where(np.arange(samples) % 4 < 2, -1.0, 1.0)
     return _with_noise(rng, first, np.where(y == 0, first, -first), noise), y.astype(np.int32)
+
+
+def ring(rng, samples=1000, noise=0.1, clouds=8):
+    """`clouds` Gaussian clouds on the circle of radius 2, cloud 0 about (2, 0) and on against the clock; a class each.
+
+    With 8 clouds and noise=0.02 it is the set on which Metz et al. 2016, arXiv:1611.02163, show how a generator
+    visits some clouds and forgets the others.
+    """
+    _check(samples, noise, check_integer("clouds", clouds, 2))
+    y = np.arange(samples) % clouds
+    angle = 2 * math.pi * y / clouds
+    return _with_noise(rng, 2 * np.cos(angle), 2 * np.sin(angle), noise), y.astype(np.int32)
 
 
 def _with_noise(rng, x0, x1, noise):

@@ -97,7 +97,7 @@ class PointsGAN(Adversarial):
 
 
 def _dense(part, inputs, widths, bias=True):
-    x = given = keras.Input((inputs,))
+    x = given = keras.Input((inputs,), name=f"{part}_in")
     for i, width in enumerate(widths[:-1], start=1):
         x = keras.layers.Dense(width, kernel_initializer=HeUniform(), name=f"{part}_dense_{i}")(x)
         x = keras.layers.LeakyReLU(0.2, name=f"{part}_leaky_{i}")(x)

@@ -37,7 +37,17 @@ def test_four_samples_of_xor_without_noise_are_its_truth_table():
     assert table == {(-1, -1): 0, (-1, 1): 1, (1, 1): 0, (1, -1): 1}
 
 
-@pytest.mark.parametrize("name", ["spirals", "moons", "xor"])
+@pytest.mark.parametrize("clouds", [8, 5])
+def test_the_clouds_of_a_ring_stand_at_equal_angles_on_the_circle_of_radius_2(clouds):
+    x, y = everything(load_data("ring", samples=400, noise=0.0, clouds=clouds))
+    turns = (np.arctan2(x[:, 1], x[:, 0]) / (2 * np.pi)) % 1
+    np.testing.assert_allclose(np.hypot(*x.T), 2, atol=1e-6)
+    np.testing.assert_array_equal(np.rint(clouds * turns) % clouds, y)
+    np.testing.assert_allclose(np.abs(clouds * turns - np.rint(clouds * turns)), 0, atol=1e-5)
+    assert set(y) == set(range(clouds))
+
+
+@pytest.mark.parametrize("name", ["spirals", "moons", "xor", "ring"])
 def test_noise_is_a_standard_deviation_added_to_the_same_points(name):
     clean = load_data(name, samples=4000, noise=0.0, seed=5)
     noisy = load_data(name, samples=4000, noise=0.3, seed=5)
@@ -46,10 +56,10 @@ def test_noise_is_a_standard_deviation_added_to_the_same_points(name):
     np.testing.assert_allclose(difference.mean(axis=0), 0.0, atol=0.02)
 
 
-@pytest.mark.parametrize(("name", "classes"), [("spirals", 2), ("moons", 2), ("xor", 2)])
+@pytest.mark.parametrize(("name", "classes"), [("spirals", 2), ("moons", 2), ("xor", 2), ("ring", 8)])
 def test_each_part_is_balanced_seeded_and_typed(name, classes):
-    data = load_data(name, samples=200, seed=1)
-    assert (len(data.x_train), len(data.x_val), len(data.x_test)) == (180, 20, 200)
+    data = load_data(name, samples=400, seed=1)
+    assert (len(data.x_train), len(data.x_val), len(data.x_test)) == (360, 40, 400)
     assert data.input_shape == (2,)
     assert data.num_classes == classes
     assert data.x_train.dtype == data.x_val.dtype == data.x_test.dtype == np.float32
@@ -57,7 +67,7 @@ def test_each_part_is_balanced_seeded_and_typed(name, classes):
     for y in (data.y_train, data.y_val, data.y_test):
         assert np.ptp(np.bincount(y)) == 0
 
-    again, other = load_data(name, samples=200, seed=1), load_data(name, samples=200, seed=2)
+    again, other = load_data(name, samples=400, seed=1), load_data(name, samples=400, seed=2)
     np.testing.assert_array_equal(data.x_train, again.x_train)
     assert not np.isin(data.x_train[:, 0], other.x_train[:, 0]).any()
     assert not np.isin(data.x_train[:, 0], data.x_test[:, 0]).any()
@@ -69,7 +79,7 @@ def test_the_number_of_arms_is_the_number_of_classes():
     assert set(data.y_test) == {0, 1, 2, 3, 4}
 
 
-@pytest.mark.parametrize("name", ["spirals", "moons", "xor"])
+@pytest.mark.parametrize("name", ["spirals", "moons", "xor", "ring"])
 def test_smoke_keeps_to_a_few_hundred_points(name):
     for arguments in ({}, {"samples": 100_000}):
         data = load_data(name, smoke=True, **arguments)
@@ -84,6 +94,7 @@ def test_smoke_keeps_to_a_few_hundred_points(name):
         ("moons", {"samples": 1}, "`samples` must be an integer of 2 or more. Received: samples=1"),
         ("moons", {"samples": 10.5}, r"Received: samples=10\.5"),
         ("spirals", {"classes": 1}, "`classes` must be an integer of 2 or more. Received: classes=1"),
+        ("ring", {"clouds": 1}, "`clouds` must be an integer of 2 or more. Received: clouds=1"),
         ("spirals", {"samples": 3, "classes": 4}, "`samples` must be an integer of 4 or more"),
         ("spirals", {"turns": 0}, "`turns` must be a number of turns, above 0. Received: turns=0"),
         ("xor", {"turns": 2}, "'xor' takes no argument `turns`. It takes: samples, noise. Leave it out"),
