@@ -28,6 +28,7 @@ PAGES = {
     "mtrnn_app": "mtrnn",
     "transformer_app": "transformer",
     "mamba_app": "mamba",
+    "diffusion_app": "diffusion",
 }
 
 # Colours come from the theme, so that they follow it into the dark. The class is named three times over to win

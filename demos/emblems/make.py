@@ -6,7 +6,8 @@ rnn: a chaotic series, what a small LSTM foretells of it six steps ahead, and th
 mtrnn: three movements that the shipped preset walks by itself, and beneath each three of its slow units over time;
 transformer: a line that the shipped preset writes, and where two of its letters look, by the head of each whose look
 is the farthest, an arc as thick as the share;
-mamba: what the shipped preset's second layer writes at each letter of a line, and the state that it ends with.
+mamba: what the shipped preset's second layer writes at each letter of a line, and the state that it ends with;
+diffusion: five moments of a digit on its way out of noise, and what the shipped preset takes it to be at each of them.
 """
 
 import html
@@ -227,6 +228,34 @@ def mamba() -> str:
     return svg(parts)
 
 
+def diffusion() -> str:
+    from kzoo.sampling.diffusion import denoising
+
+    model = kzoo.from_preset("diffusion_mnist")
+    way = denoising(model, 1, 3, seed=0, steps=25, guidance_scale=2.0)
+    parts = []
+    for place, moment in enumerate((0, 5, 10, 15, 24)):
+        x = way.states[moment - 1] if moment else model.noise(1, 0)
+        if moment == 24:
+            x = way.states[moment]
+        for row, image in enumerate((x, way.guesses[moment])):
+            image = np.clip((image[0, ..., 0] + 1) / 2, 0, 1)
+            image = image.reshape(14, 2, 14, 2).mean(axis=(1, 3))
+            left, top = 4 + 47 * place, 24 + 48 * row
+            parts.append(
+                f'<rect x="{left}" y="{top}" width="44" height="44" rx="3" fill="currentColor" opacity="0.08"/>'
+            )
+            # A path for each of five shades: a rectangle for each of 2,000 pixels would be four times the text.
+            for shade in range(1, 6):
+                pixels = np.argwhere(np.rint(5 * image) == shade)
+                cells = "".join(f"M{x} {y}h1v1h-1" for y, x in pixels)
+                parts.append(
+                    f'<path transform="translate({left} {top}) scale({44 / 14:.4f})" fill="currentColor" '
+                    f'fill-opacity="{shade / 5:g}" d="{cells}"/>'
+                )
+    return svg(parts)
+
+
 def _picture(values, left: float, top: float, size: float, colour: str) -> list[str]:
     values = (values - values.min()) / max(float(np.ptp(values)), 1e-6)
     cell = size / len(values)
@@ -242,5 +271,5 @@ def _picture(values, left: float, top: float, size: float, colour: str) -> list[
 
 
 if __name__ == "__main__":
-    for make in (perceptron, mlp, cnn, rnn, mtrnn, transformer, mamba):
+    for make in (perceptron, mlp, cnn, rnn, mtrnn, transformer, mamba, diffusion):
         (HERE / f"{make.__name__}.svg").write_text(make(), encoding="utf-8")
