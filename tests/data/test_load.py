@@ -135,9 +135,9 @@ def test_a_misspelt_name_is_answered_with_the_nearest_and_the_list():
         load_data("fashion-mnits")
     assert str(caught.value) == (
         "No data set is called 'fashion-mnits'. Did you mean 'fashion_mnist'? "
-        "There are: digits, mnist, fashion_mnist, cifar10, spirals, moons, xor, digits_rows, mnist_rows, mnist_pixels, "
-        "mnist_permuted, adding, copying, selective_copying, induction_heads, mackey_glass, sunspots, shakespeare, "
-        "pydoc, lissajous, compositions."
+        "There are: digits, mnist, fashion_mnist, cifar10, spirals, moons, xor, ring, digits_rows, mnist_rows, "
+        "mnist_pixels, mnist_permuted, adding, copying, selective_copying, induction_heads, mackey_glass, sunspots, "
+        "shakespeare, pydoc, lissajous, compositions."
     )
     with pytest.raises(UnknownName, match=r"No data set is called 3. There are: digits"):
         load_data(3)
