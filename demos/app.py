@@ -28,6 +28,7 @@ PAGES = {
     "mtrnn_app": "mtrnn",
     "transformer_app": "transformer",
     "mamba_app": "mamba",
+    "vae_app": "vae",
     "diffusion_app": "diffusion",
 }
 

@@ -169,6 +169,24 @@ class Page:
         inputs = [*self._inputs, *extra]
         trigger(handler, inputs, self._everything, api_name=f"{player.name}_{what}", **_QUIET, **options)
 
+    def look(self, trigger, change, what: str) -> None:
+        """Lets an event change the view: the picture becomes another one, the training goes on.
+
+        Args:
+            trigger: Such as `plane.settled`.
+            change: From the `gr.EventData` to a dictionary of the view controls' new values, or some of them.
+            what: One word for the event's name.
+        """
+
+        @kit.in_float32
+        def handler(event: gr.EventData, run, *sent):
+            size = len(self._controls)
+            views = list({**dict(zip(self._views, sent[size:], strict=False)), **change(event)}.values())
+            outputs = self._on_view(run, *sent[:size], *views)
+            return [*outputs, *[gr.skip()] * size, *views]
+
+        trigger(handler, self._inputs, self._everything, api_name=f"{self.player.name}_{what}", **_QUIET, **LIVE)
+
     # What the handlers are made of.
 
     def _defaults(self) -> dict:

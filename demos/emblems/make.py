@@ -256,6 +256,27 @@ def diffusion() -> str:
     return svg(parts)
 
 
+def vae() -> str:
+    data = kzoo.load_data("digits", validation_fraction=0)
+    model = kzoo.from_preset("vae_digits")
+    codes = model.encode(data.x_test)[0][::4]
+    at = np.array([1.0, -1.0])
+    colours = (BLUE, ORANGE, "#009E73", "#CC79A7", "#56B4E9")
+    parts = ['<rect x="8" y="6" width="128" height="128" rx="6" fill="currentColor" fill-opacity="0.06"/>']
+    for (x, y), label in zip(codes, data.y_test[::4], strict=True):
+        if max(abs(x), abs(y)) < 2.4:
+            parts.append(
+                f'<text x="{72 + 26 * x:.1f}" y="{73 - 26 * y:.1f}" text-anchor="middle" font-family="sans-serif" '
+                f'font-size="9" font-weight="600" fill="{colours[label % 5]}">{label}</text>'
+            )
+    x, y = 72 + 26 * at[0], 70 - 26 * at[1]
+    ring = 'fill="none" stroke="currentColor" stroke-width="2"'
+    parts.append(
+        f'<circle cx="{x:g}" cy="{y:g}" r="9" {ring}/><path d="M{x + 9:g} {y:g} C124 {y:g} 124 70 146 70" {ring}/>'
+    )
+    return svg([*parts, *_picture(model.decode([at])[0, ..., 0], 150, 29, 82, "currentColor")])
+
+
 def _picture(values, left: float, top: float, size: float, colour: str) -> list[str]:
     values = (values - values.min()) / max(float(np.ptp(values)), 1e-6)
     cell = size / len(values)
