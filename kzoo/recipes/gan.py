@@ -1,8 +1,8 @@
 """Recipes of the GAN: `kzoo train gan --data NAME`.
 
-Both networks are told the class of each image, so that the generator can be asked for one. With the settings of
-"mnist" but at a constant rate and on 54,000 images, 10,000 samples had after seven epochs on JAX nFCD 0.0155, recall
-83 % and coverage 79 %, and 96 % were read as the class asked for; it took 14 minutes of one core.
+Both networks are told the class of each image, so that the generator can be asked for one. 24 epochs of "mnist" on JAX,
+37 minutes of one core, give the preset gan_mnist: 10,000 samples of it have nFCD 0.0056, recall 89 % and coverage 91 %,
+and 98 % are read as the class asked for. After seven epochs at a constant rate those were 0.0155, 83, 79 and 96 %.
 
 The other objectives:
 
@@ -30,7 +30,7 @@ RECIPES = {
         data=DataSpec("mnist", validation_fraction=0.02, labels=True),
         optimizer=OptimizerSpec("adam", learning_rate=5e-4, beta_1=0.5, beta_2=0.99),
         schedule=ScheduleSpec("cosine", floor=0.1),
-        epochs=20,
+        epochs=24,
         batch_size=64,
         monitor="epoch",
     ),
