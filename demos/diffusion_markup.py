@@ -7,6 +7,7 @@ Axis letters: s frames, r pictures, h w pixels.
 """
 
 import html
+import itertools
 import json
 
 import numpy as np
@@ -101,13 +102,20 @@ element.addEventListener('click', event => {
   if (one) { halt(); show(one.closest('.kz-film'), Number(one.dataset.frame)); }
   else if (event.target.closest('[data-play]')) { if (timer) halt(); else play(); }
 });
+// Gradio changes what is there rather than put new elements in its place: the slider stays where the visitor left it.
+let made = element.querySelector('.kz-film')?.dataset.made;
 new MutationObserver(() => {
-  const film = element.querySelector('.kz-film[data-fresh]');
-  if (!film) return;
-  film.removeAttribute('data-fresh');
-  if (!matchMedia('(prefers-reduced-motion: reduce)').matches) play();
-}).observe(element, { childList: true, subtree: true });
+  const film = element.querySelector('.kz-film');
+  if (!film || film.dataset.made === made) return;
+  made = film.dataset.made;
+  halt();
+  if (made.startsWith('fresh') && !matchMedia('(prefers-reduced-motion: reduce)').matches) play();
+  else show(film, Math.min(Number(film.querySelector('input').value), JSON.parse(film.dataset.words).length - 1));
+}).observe(element, { childList: true, subtree: true, attributes: true, attributeFilter: ['data-made'] });
 """
+
+
+_MADE = itertools.count()  # films: a new one is told from the one before
 
 
 def film_html(rows, words, *, slider: str, ends: tuple[str, str], at: int, numbers=None, fresh: bool = False) -> str:
@@ -152,7 +160,7 @@ def film_html(rows, words, *, slider: str, ends: tuple[str, str], at: int, numbe
     style = f"--count:{count};--across:{len(rows)};--frames:{frames};--at:{at / (frames - 1):.5g};--shown:{len(shown)}"
     return (
         f'<div class="kz-film" style="{style}" data-words="{_safe(json.dumps(list(words)))}"'
-        f"{' data-fresh' if fresh else ''}>{parts}"
+        f' data-made="{"fresh" if fresh else "still"} {next(_MADE)}">{parts}'
         '<div class="turn"><button type="button" data-play>\u25b6 Play</button>'
         f'<label>{_safe(slider)}<input type="range" min="0" max="{frames - 1}" step="1" value="{at}" '
         f'aria-valuetext="{_safe(words[at])}"/>'
