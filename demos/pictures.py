@@ -89,14 +89,16 @@ def sheet_html(images, columns: int, *, label: str, gap: int = 1) -> str:
 
 
 def grid(
-    images, *, label: str, names=None, picks=None, chosen: int | None = None, side: int = 64, columns: int | None = None
-) -> str:
+    images, *, label: str, names=None, said=None, picks=None, chosen: int | None = None, side: int = 64,
+    columns: int | None = None,
+) -> str:  # fmt: skip
     """Images side by side, each with its name beneath.
 
     Args:
         images: (n, h, w), (n, h, w, 1) or (n, h, w, 3).
         label: What a screen reader calls them.
         names: n texts; None for none.
+        said: n texts for a screen reader, where they are not the names.
         picks: What a click on each image chooses, n dictionaries of plain values; None where there is nothing to
             choose. The component then needs `PICK`.
         chosen: The index of the one that is chosen already.
@@ -106,13 +108,13 @@ def grid(
     cells = []
     for k, image in enumerate(images):
         name = "" if names is None else f"<span>{_safe(names[k])}</span>"
-        said = _safe(f"{label}, {k + 1}" if names is None else names[k])
+        spoken = _safe((said or names)[k] if said or names else f"{label}, {k + 1}")
         if picks is None:
-            cells.append(f'<li><img src="{address(image)}" alt="{"" if name else said}"/>{name}</li>')
+            cells.append(f'<li><img src="{address(image)}" alt="{"" if name else spoken}"/>{name}</li>')
             continue
         pressed = "" if chosen is None else f' aria-pressed="{"true" if k == chosen else "false"}"'
         cells.append(
-            f'<li><button type="button" {pick(**picks[k])}{pressed} aria-label="{said}">'
+            f'<li><button type="button" {pick(**picks[k])}{pressed} aria-label="{spoken}">'
             f'<img src="{address(image)}" alt=""/>{name}</button></li>'
         )
     fixed = "" if columns is None else f"--columns:{columns};"

@@ -227,11 +227,11 @@ def _plane_tab(demo) -> None:
         with gr.Column(scale=7, min_width=320, elem_classes="kz-tight"):
             planes = gr.HTML(page.pictures[0], elem_id="vae-planes", js_on_load=markup.DRAG, **style)
             kit.caption(
-                "Drag the ring. Left: each numeral is a test digit, never seen in training, at the mean of its code; "
-                "dashed, one and two standard deviations of the codes that new digits are drawn from. Right: what the "
+                "Drag the ring. Numerals: test digits, never seen in training, each at the mean of its code; dashed, "
+                "one and two standard deviations of the codes that new digits are drawn from. Pictures: what the "
                 "decoder makes of each place."
             )
-        with gr.Column(scale=3, min_width=260, elem_classes="kz-tight"):
+        with gr.Column(scale=3, min_width=260, elem_classes="kz-tight kz-first"):
             here = gr.HTML(page.pictures[1], elem_id="vae-here", **style)
             kit.caption("Left: the picture that belongs to the ring's place. Right: a real digit that lives near it.")
             first_number, second_number = (
@@ -283,7 +283,13 @@ def _digit_tab(demo, tabs) -> None:
             drawing = pad.build_pad(start, label="Drawing pad")
             tiles = [_example(name) for name in digits.EXAMPLES]
             examples = gr.HTML(
-                pictures.grid(tiles, label="Examples", picks=[{"name": name} for name in digits.EXAMPLES], side=46),
+                pictures.grid(
+                    tiles,
+                    label="Examples",
+                    said=[f"Example: {name}" for name in digits.EXAMPLES],
+                    picks=[{"name": name} for name in digits.EXAMPLES],
+                    side=46,
+                ),
                 js_on_load=pictures.PICK,
                 css_template=pictures.CSS,
                 elem_id="vae-examples",
@@ -381,7 +387,7 @@ def build() -> gr.Blocks:
             f"become digits that nobody wrote. It runs here, on {kzoo.backend.name()}.",
         )
         with gr.Tabs() as tabs:
-            with gr.Tab("The plane of codes", id="plane"):
+            with gr.Tab("Plane", id="plane"):
                 _plane_tab(demo)
             with gr.Tab("Your digit", id="digit"):
                 _digit_tab(demo, tabs)

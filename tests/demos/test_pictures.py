@@ -54,6 +54,15 @@ def test_a_grid_names_its_images_and_says_what_a_click_chooses():
     assert [one.text for one in root.iter("span")] == names
 
 
+def test_a_grid_says_what_it_does_not_show():
+    picks = [{"name": "a"}, {"name": "b"}]
+    root = ElementTree.fromstring(
+        pictures.grid(np.zeros((2, 4, 4)), label="Letters", said=["an a", "a b"], picks=picks)
+    )
+    assert [one.get("aria-label") for one in root.iter("button")] == ["an a", "a b"]
+    assert not list(root.iter("span"))
+
+
 def test_a_grid_without_names_tells_a_screen_reader_its_images_one_by_one():
     root = ElementTree.fromstring(pictures.grid(np.zeros((2, 4, 4, 1)), label="Samples", columns=2, side=40))
     assert [one.get("alt") for one in root.iter("img")] == ["Samples, 1", "Samples, 2"]
