@@ -23,6 +23,7 @@ FUNCTIONS = (
     "run_step",
     "compiled",
     "conv2d",
+    "conv2d_transpose",
     "max_pool2d",
     "random_bits",
     "scan",

@@ -179,6 +179,44 @@ def conv2d(x, kernel, strides=1, padding="valid", data_format=None, dilation=1, 
     return keras.ops.conv(x, kernel, strides, padding, data_format, dilation)
 
 
+def conv2d_transpose(x, kernel, strides=1, padding="valid", output_padding=None, data_format=None, dilation=1):
+    """Transposed 2D convolution: the same numbers as `keras.ops.conv_transpose`, up to rounding.
+
+    y[b, s i + p - m, s j + q - n, f] is the sum over i, j, p, q, c of kernel[p, q, f, c] x[b, i, j, c], where "same"
+    padding cuts m rows and n columns off, so that the size is s times that of x.
+
+    Args:
+        x: images, (b, h, w, c), or (b, c, h, w) if `data_format` is "channels_first".
+        kernel: weights, (kernel h, kernel w, filters, c).
+        strides: an int or a pair, s.
+        padding: "valid" or "same".
+        output_padding: an int or a pair, rows and columns added below and to the right; None for the size as above.
+        data_format: "channels_last", "channels_first", or None for Keras's own setting.
+        dilation: an int or a pair, the step between the taps of the kernel.
+
+    Returns:
+        (b, h', w', filters), or (b, filters, h', w') if `data_format` is "channels_first".
+    """
+    # The conditions read as in conv2d; doubling is what the form below is for.
+    at_corners = (
+        jax.default_backend() == "cpu"
+        and not keras.utils.is_keras_tensor(x)
+        and keras.backend.standardize_dtype(kernel.dtype) == "float32"
+        and len(x.shape) == 4
+        and all(isinstance(size, int) for size in x.shape)
+        and (data_format or keras.config.image_data_format()) == "channels_last"
+        and tuple(kernel.shape[:2]) == (4, 4)
+        and images.pair(strides) == (2, 2)
+        and images.pair(dilation) == (1, 1)
+        and padding == "same"
+        and output_padding is None
+    )
+    if at_corners:
+        x = keras.ops.convert_to_tensor(x, dtype="float32")
+        return images.double(x, keras.ops.convert_to_tensor(kernel), thread_count())
+    return keras.ops.conv_transpose(x, kernel, strides, padding, output_padding, data_format, dilation)
+
+
 def max_pool2d(x, pool_size=2, strides=None, padding="valid", data_format=None):
     """2D max-pooling: the same numbers as `keras.ops.max_pool`.
 

@@ -1,11 +1,12 @@
-"""`Conv2D` and `MaxPooling2D`: Keras's own layers on the arithmetic of `kzoo.backend`.
+"""`Conv2D`, `Conv2DTranspose` and `MaxPooling2D`: Keras's own layers on the arithmetic of `kzoo.backend`.
 
-On torch and TensorFlow they compute what Keras computes, by the same calls. On JAX, where XLA's convolution
-is slow on a CPU, `kzoo.backend` chooses a faster form of the same sum. Weights written by the one are read by
+Mostly they compute what Keras computes, by the same calls. Where those are slow on a CPU, as XLA's convolutions on JAX
+are, `kzoo.backend` chooses a faster form of the same sum. Weights written by the one are read by
 the other.
 """
 
 import keras
+from keras import ops
 
 from kzoo import backend
 
@@ -30,6 +31,29 @@ class Conv2D(keras.layers.Conv2D):
             dilation=self.dilation_rate,
             groups=self.groups,
         )
+
+
+@keras.saving.register_keras_serializable("kzoo")
+class Conv2DTranspose(keras.layers.Conv2DTranspose):
+    """`keras.layers.Conv2DTranspose`, computed by `kzoo.backend.conv2d_transpose`.
+
+    The arguments, the weights and their layout are those of Keras.
+    """
+
+    def call(self, inputs):
+        outputs = backend.conv2d_transpose(
+            inputs,
+            self.kernel,
+            strides=self.strides,
+            padding=self.padding,
+            output_padding=self.output_padding,
+            data_format=self.data_format,
+            dilation=self.dilation_rate,
+        )
+        if self.use_bias:
+            last = self.data_format == "channels_last"
+            outputs = outputs + ops.reshape(self.bias, (1, 1, 1, -1) if last else (1, -1, 1, 1))
+        return outputs if self.activation is None else self.activation(outputs)
 
 
 @keras.saving.register_keras_serializable("kzoo")

@@ -19,8 +19,7 @@ come through all convolutions.
 
 Differs from the papers: no normalisation in the discriminator, whose gradient penalty wants samples that do not see
 each other, and which the generator's turn then leaves untouched; no hidden dense layer; He's initial weights; images
-are drawn from a moving average of the generator; a transposed convolution is written as the convolution over the
-corners between pixels that it is.
+are drawn from a moving average of the generator.
 """
 
 import math
@@ -29,9 +28,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from kzoo.layers.convolution import Conv2D
+from kzoo.layers.convolution import Conv2D, Conv2DTranspose
 from kzoo.layers.dropout import Dropout
-from kzoo.layers.initializers import GlorotUniform, HeNormal
+from kzoo.layers.initializers import GlorotUniform, HeNormal, VarianceScaling
 from kzoo.models.adversarial import Adversarial
 from kzoo.models.base import count, fraction, sizes
 from kzoo.models.generative import GenerativeModel
@@ -116,10 +115,21 @@ class GAN(Adversarial, GenerativeModel):
         # A bias before batch normalisation is subtracted again with the mean.
         x = keras.layers.Dense(math.prod(small), use_bias=False, kernel_initializer=HeNormal(), name=f"{part}_small")(x)
         x = keras.layers.Reshape(small, name=f"{part}_maps")(x)
+        # A new pixel is a sum over a quarter of the taps, so that He's variance, 2 a term, is 8 a fan.
         for i, maps in enumerate((*self.filters[-2::-1], None), start=1):
             x = keras.layers.BatchNormalization(name=f"{part}_norm_{i}")(x)
             x = keras.layers.ReLU(name=f"{part}_relu_{i}")(x)
-            x = _doubled(x, maps or c, f"{part}_double_{i}", last=maps is None)
+            last = maps is None
+            initializer = VarianceScaling(4.0 if last else 8.0, "fan_out", "normal")
+            x = Conv2DTranspose(
+                maps or c,
+                4,
+                strides=2,
+                padding="same",
+                use_bias=last,
+                kernel_initializer=initializer,
+                name=f"{part}_double_{i}",
+            )(x)
         # In float32 whatever the precision: a bfloat16 has 256 shades.
         x = keras.layers.Activation("tanh", dtype="float32", name=f"{part}_image")(x)
         return keras.Model([noise, *label], x, name=part)
@@ -178,19 +188,3 @@ class GAN(Adversarial, GenerativeModel):
         if z.ndim != 2 or z.shape[1] != self.latent_dim or not len(z):
             raise ValueError(f"z: got the shape {z.shape}; expected (n, {self.latent_dim}), a code for each image.")
         return self.in_batches("draw", self.draw, [z, self.checked_labels(len(z), labels)], 100)
-
-
-def _doubled(x, maps, name, last):
-    """A 4 x 4 transposed convolution of stride 2 of maps (b, h, w, c): (b, 2h, 2w, maps).
-
-    Around the corner of four pixels lie four of the new pixels, each a sum over those four: a 2 x 2 convolution with
-    4 maps for each new one, whose outputs are laid side by side. On JAX it takes a fifth of the time of XLA's own.
-    """
-    h, w, _ = x.shape[1:]
-    x = keras.layers.ZeroPadding2D(1, data_format="channels_last", name=f"{name}_pad")(x)
-    initializer = GlorotUniform() if last else HeNormal()
-    x = Conv2D(4 * maps, 2, use_bias=last, kernel_initializer=initializer, data_format="channels_last", name=name)(x)
-    x = keras.layers.Reshape((h + 1, w + 1, 2, 2, maps), name=f"{name}_corners")(x)
-    x = keras.layers.Permute((1, 3, 2, 4, 5), name=f"{name}_rows")(x)
-    x = keras.layers.Reshape((2 * h + 2, 2 * w + 2, maps), name=f"{name}_pixels")(x)
-    return keras.layers.Cropping2D(1, data_format="channels_last", name=f"{name}_crop")(x)

@@ -1,4 +1,4 @@
-"""`conv2d` and `max_pool2d` against sums written out in NumPy float64, and against Keras's own operations."""
+"""`conv2d`, `conv2d_transpose` and `max_pool2d` against sums written out in NumPy float64, and against Keras itself."""
 
 import keras
 import numpy as np
@@ -134,6 +134,45 @@ def test_conv2d_equals_keras_ops_conv(kernel, strides, padding, dilation, groups
     found = backend.conv2d(x, weights, strides, padding, "channels_last", dilation, groups)
     expected = ops.conv(x, weights, strides, padding, "channels_last", dilation)
     np.testing.assert_allclose(ops.convert_to_numpy(found), ops.convert_to_numpy(expected), atol=2e-5)
+
+
+# kernel, strides, padding, the rows and columns that "same" cuts off on either side
+TRANSPOSED = [
+    ((4, 4), (2, 2), "same", ((1, 1), (1, 1))),
+    ((4, 4), (2, 2), "valid", ((0, 0), (0, 0))),
+    ((3, 3), (1, 1), "same", ((1, 1), (1, 1))),
+    ((2, 4), (2, 2), "same", ((0, 0), (1, 1))),
+]
+
+
+@pytest.mark.parametrize(("kernel", "strides", "padding", "cut"), TRANSPOSED, ids=lambda value: str(value))
+@pytest.mark.parametrize("batch", [2, 3])
+def test_conv2d_transpose_adds_a_stamp_for_each_pixel(kernel, strides, padding, cut, batch):
+    generator = np.random.default_rng(3)
+    x = generator.normal(size=(batch, 3, 5, 2)).astype("float32")
+    weights = generator.normal(size=(*kernel, 4, 2)).astype("float32")
+    size = [(n - 1) * s + k for n, s, k in zip((3, 5), strides, kernel, strict=True)]
+    stamps = [
+        (i, j, slice(i * strides[0], i * strides[0] + kernel[0]), slice(j * strides[1], j * strides[1] + kernel[1]))
+        for i, j in np.ndindex(3, 5)
+    ]
+    inside = (slice(None), *(slice(before, n - after) for (before, after), n in zip(cut, size, strict=True)))
+    large = np.zeros((batch, *size, 4))
+    for i, j, rows, columns in stamps:
+        large[:, rows, columns] += np.einsum("bc,pqfc->bpqf", x[:, i, j].astype("float64"), weights)
+    y = large[inside]
+    cotangent = np.zeros_like(large)
+    cotangent[inside] = cosines(y)
+    dx, dkernel = np.zeros(x.shape), np.zeros(weights.shape)
+    for i, j, rows, columns in stamps:
+        dx[:, i, j] = np.einsum("bpqf,pqfc->bc", cotangent[:, rows, columns], weights)
+        dkernel += np.einsum("bpqf,bc->pqfc", cotangent[:, rows, columns], x[:, i, j])
+    found, gradients = output_and_gradients(
+        lambda x, k: backend.conv2d_transpose(x, k, strides, padding, data_format="channels_last"), x, weights
+    )
+    np.testing.assert_allclose(found, y, rtol=0, atol=2e-5)
+    np.testing.assert_allclose(gradients[0], dx, rtol=0, atol=5e-5)
+    np.testing.assert_allclose(gradients[1], dkernel, rtol=0, atol=2e-4)
 
 
 @pytest.mark.skipif(keras.backend.backend() == "tensorflow", reason="TensorFlow has no channels_first on a CPU")

@@ -35,6 +35,28 @@ def test_conv2d_with_the_weights_of_keras_gives_the_outputs_of_keras(options, ba
     np.testing.assert_allclose(ops.convert_to_numpy(own(x)), ops.convert_to_numpy(bare(x)), atol=5e-5)
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"kernel_size": 4, "strides": 2, "padding": "same"},
+        {"kernel_size": 4, "strides": 2, "padding": "same", "use_bias": False, "activation": "relu"},
+        {"kernel_size": 3, "strides": 2, "padding": "same", "output_padding": 1},
+        {"kernel_size": 4, "strides": 2},
+    ],
+)
+def test_conv2d_transpose_with_the_weights_of_keras_gives_the_outputs_of_keras(options):
+    own, bare = convolution.Conv2DTranspose(6, **options), keras.layers.Conv2DTranspose(6, **options)
+    x = images(2, 5, 4)
+    inputs = keras.Input(x.shape[1:])
+    assert own(inputs).shape == bare(inputs).shape
+    own.set_weights([np.random.default_rng(8).normal(size=weight.shape) for weight in bare.get_weights()])
+    bare.set_weights(own.get_weights())
+    np.testing.assert_allclose(ops.convert_to_numpy(own(x)), ops.convert_to_numpy(bare(x)), atol=5e-5)
+    again = keras.layers.deserialize(keras.layers.serialize(own))
+    assert type(again) is convolution.Conv2DTranspose
+    assert again.get_config() == own.get_config()
+
+
 @pytest.mark.parametrize("options", OPTIONS)
 def test_a_functional_model_has_the_shapes_of_keras_with_the_batch_unknown(options):
     inputs = keras.Input((11, 10, 3))

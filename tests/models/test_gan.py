@@ -1,4 +1,4 @@
-"""The GAN beside NumPy in float64: objectives, penalties, gradients, transposed convolutions; and its training."""
+"""The GAN beside NumPy in float64: objectives, penalties, gradients; and its training."""
 
 import keras
 import numpy as np
@@ -8,7 +8,7 @@ from keras import ops
 from kzoo.backend import value_and_grad
 from kzoo.layers.initializers import RandomNormal
 from kzoo.models.adversarial import OBJECTIVES, Adversarial
-from kzoo.models.gan import GAN, PRESETS, _doubled
+from kzoo.models.gan import GAN, PRESETS
 from kzoo.models.points_gan import PointsGAN
 from kzoo.ops import random
 from kzoo.seeds import seeded
@@ -127,23 +127,6 @@ def test_the_penalty_is_taken_between_the_samples_or_at_the_real_ones(objective,
 def _gradients(loss, part):
     value, gradients = value_and_grad(loss, part.trainable_variables)
     return float(ops.convert_to_numpy(value)), [ops.convert_to_numpy(gradient) for gradient in gradients]
-
-
-def test_doubling_is_the_transposed_convolution():
-    inputs = keras.Input((3, 2, 2))
-    layer = keras.Model(inputs, _doubled(inputs, 5, "double", last=False))
-    x = np.random.default_rng(0).normal(size=(2, 3, 2, 2))
-    kernel = layer.get_weights()[0].astype("float64").reshape(2, 2, 2, 2, 2, 5)  # corner u v, maps c, new pixel r s, f
-    large = np.zeros((4, 4, 2, 5))
-    for u, v, r, s in np.ndindex(2, 2, 2, 2):
-        large[r + 2 - 2 * u, s + 2 - 2 * v] = kernel[u, v, :, r, s]
-    spread = np.zeros((2, 8, 6, 5))
-    for i, j in np.ndindex(3, 2):
-        # Each pixel adds its 4 x 4 stamp, two pixels further on for the next.
-        spread[:, 2 * i : 2 * i + 4, 2 * j : 2 * j + 4] += np.einsum("bc,pqcf->bpqf", x[:, i, j], large)
-    np.testing.assert_allclose(
-        ops.convert_to_numpy(layer(x.astype("float32"))), spread[:, 1:-1, 1:-1], rtol=0, atol=2e-6
-    )
 
 
 def _images(model, count=8):

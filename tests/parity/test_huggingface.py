@@ -3,11 +3,6 @@
 Needs the three backends and transformers in one environment; `nox -s parity` makes it.
 """
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
@@ -15,38 +10,27 @@ from safetensors.numpy import load_file
 import kzoo
 
 pytest.importorskip("transformers")
-pytestmark = pytest.mark.skipif(
-    set(kzoo.backend.installed()) != set(kzoo.backend.NAMES),
-    reason="needs all three backends in one environment: nox -s parity",
-)
 MODELS = ("gpt2", "mamba", "mamba2")
 PIECES = (1, 3, 7)
 
 
-def _work(task, folder, backend="torch"):
-    environment = os.environ | {"KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3", "HF_HUB_OFFLINE": "1"}
-    command = [sys.executable, str(Path(__file__).parent / "huggingface_worker.py"), task, str(folder)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
-    assert done.returncode == 0, f"{task} {backend}\n{done.stderr[-3000:]}"
-
-
 @pytest.fixture(scope="module")
-def work(tmp_path_factory):
-    """The folder in which transformers wrote, kzoo read and wrote on each backend, and transformers read again."""
+def folder(tmp_path_factory, work):
+    """In which transformers wrote, kzoo read and wrote on each backend, and transformers read again."""
     root = tmp_path_factory.mktemp("huggingface")
-    _work("make", root)
+    work("huggingface_worker.py", "make", root)
     for backend in kzoo.backend.NAMES:
-        _work("read", root, backend)
-    _work("check", root)
+        work("huggingface_worker.py", "read", root, backend=backend)
+    work("huggingface_worker.py", "check", root)
     return root
 
 
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("backend", kzoo.backend.NAMES)
-def test_logits_are_those_of_transformers_whole_and_in_pieces(backend, name, work):
-    expected = np.load(work / name / "theirs.npz")["logits"]
+def test_logits_are_those_of_transformers_whole_and_in_pieces(backend, name, folder):
+    expected = np.load(folder / name / "theirs.npz")["logits"]
     assert 0.3 < expected.std() < 3  # so that an absolute tolerance means something
-    found = np.load(work / name / f"{backend}.npz")
+    found = np.load(folder / name / f"{backend}.npz")
     apart = np.abs(found["logits"] - expected).max()
     streamed = {piece: np.abs(found[f"pieces_{piece}"] - found["logits"]).max() for piece in PIECES}
     print(
@@ -59,12 +43,12 @@ def test_logits_are_those_of_transformers_whole_and_in_pieces(backend, name, wor
 
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("backend", kzoo.backend.NAMES)
-def test_transformers_reads_the_same_bits_back(backend, name, work):
-    before = load_file(work / name / "theirs" / "model.safetensors")
-    after = load_file(work / name / f"{backend}-back" / "model.safetensors")
+def test_transformers_reads_the_same_bits_back(backend, name, folder):
+    before = load_file(folder / name / "theirs" / "model.safetensors")
+    after = load_file(folder / name / f"{backend}-back" / "model.safetensors")
     assert before.keys() == after.keys()
     for key in before:
         np.testing.assert_array_equal(after[key], before[key], err_msg=key)
     # Not the same bits of the logits: its products round by where a weight lies in memory.
-    expected = np.load(work / name / "theirs.npz")["logits"]
-    np.testing.assert_allclose(np.load(work / name / "check.npz")[backend], expected, rtol=0, atol=1e-5)
+    expected = np.load(folder / name / "theirs.npz")["logits"]
+    np.testing.assert_allclose(np.load(folder / name / "check.npz")[backend], expected, rtol=0, atol=1e-5)
