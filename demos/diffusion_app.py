@@ -21,14 +21,14 @@ import live
 import numpy as np
 import pad
 import validate
-from diffusion_steps import CLASSIFIER, NOISED, ROWS, TIMESTEPS, Moment, alike, drowned, read_images, sampled, seen
+from diffusion_steps import NOISED, ROWS, TIMESTEPS, Moment, alike, drowned, read_images, sampled, seen
 from digits import CLASSES, INK_LEVELS, SIDE
 
 import kzoo
 
 TITLE = "Diffusion"
 SUMMARY = "A digit comes out of noise, step by step: turn time back"
-PRESETS = ("diffusion_mnist", CLASSIFIER)
+PRESETS = ("diffusion_mnist", "cnn_mnist")
 
 MOST_STEPS = 50
 SAMPLERS = {"DDPM": "ddpm", "DDIM": "ddim", "DPM-Solver++ 2M": "dpm_solver"}
