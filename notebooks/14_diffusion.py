@@ -579,12 +579,14 @@ show(rows, titles=[str(k) for k in range(10)], names=names)
 # ```python
 # threes = np.resize(images[data.y_train == 3], (B, 8, 8, 1))
 # fresh, eight = rng.normal(size=threes.shape), np.full(B, 8, "int32")
-# rows = [threes[:10]]
+# rows, away = [threes[:10]], []
 # for begin in (300, 500, 700, 900):
 #     times = np.arange(begin, 0, -50)
 #     x = alpha[begin] * threes + sigma[begin] * fresh
 #     rows.append(np.clip(walk(lambda x, t: see(x, t, eight), x, times)[-1], -1, 1)[:10])
-#     print(f"from t = {begin}: {np.sqrt(((rows[-1] - rows[0]) ** 2).mean()):.2f} away from the three")
+#     away.append(np.sqrt(((rows[-1] - rows[0]) ** 2).mean()))
+#     print(f"from t = {begin}: {away[-1]:.2f} away from the three")
+# assert away[0] < away[-1], "the later, the less of the three is left"
 # show(rows, names=["threes", "300", "500", "700", "900"])
 # ```
 #
