@@ -29,6 +29,7 @@ PAGES = {
     "transformer_app": "transformer",
     "mamba_app": "mamba",
     "vae_app": "vae",
+    "gan_app": "gan",
     "diffusion_app": "diffusion",
 }
 

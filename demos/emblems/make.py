@@ -8,6 +8,8 @@ transformer: a line that the shipped preset writes, and where two of its letters
 is the farthest, an arc as thick as the share;
 mamba: what the shipped preset's second layer writes at each letter of a line, and the state that it ends with;
 diffusion: five moments of a digit on its way out of noise, and what the shipped preset takes it to be at each of them.
+gan: a small game on eight clouds, real points round, made ones square, and where the discriminator's slope sends them;
+and digits of the shipped preset.
 """
 
 import html
@@ -277,6 +279,37 @@ def vae() -> str:
     return svg([*parts, *_picture(model.decode([at])[0, ..., 0], 150, 29, 82, "currentColor")])
 
 
+def gan() -> str:
+    import keras
+
+    from kzoo.models.points_gan import PointsGAN
+    from kzoo.seeds import seeded
+
+    real = kzoo.load_data("ring", samples=512, validation_fraction=0).x_train
+    with seeded(1):
+        points = PointsGAN(penalty=0.1)
+    points.compile(keras.optimizers.Adam(5e-3, beta_1=0.5, beta_2=0.99))
+    for step in range(1200):
+        points.train_on_batch(real[np.random.default_rng(step).integers(0, len(real), 128)])
+    made = points.sample(70, average=False)
+    pulls = points.pulls(made)
+    pulls = 0.5 * pulls / np.linalg.norm(pulls, axis=1).max()
+    parts = ['<rect x="6" y="6" width="128" height="128" rx="6" fill="currentColor" fill-opacity="0.06"/>']
+    parts += [mark(70 + 22 * x, 70 - 22 * y, False, 4) for x, y in real[:96]]
+    for (x, y), (u, v) in zip(made, pulls, strict=True):
+        if max(abs(x), abs(y)) < 2.7:
+            parts.append(
+                f'<path d="M{70 + 22 * x:.1f} {70 - 22 * y:.1f}l{22 * u:.1f} {-22 * v:.1f}" stroke="currentColor" '
+                'stroke-width="1.2"/>'
+            )
+            parts.append(mark(70 + 22 * x, 70 - 22 * y, True, 4))
+    images = kzoo.from_preset("gan_mnist").sample(4, np.array([3, 5, 6, 9]), seed=2)[..., 0]
+    images = images.reshape(4, 14, 2, 14, 2).mean(axis=(2, 4))  # a quarter of the rectangles
+    for k, image in enumerate(images):
+        parts += _picture(image, 146 + 46 * (k % 2), 25 + 47 * (k // 2), 43, "currentColor")
+    return svg(parts)
+
+
 def _picture(values, left: float, top: float, size: float, colour: str) -> list[str]:
     values = (values - values.min()) / max(float(np.ptp(values)), 1e-6)
     cell = size / len(values)
@@ -292,5 +325,5 @@ def _picture(values, left: float, top: float, size: float, colour: str) -> list[
 
 
 if __name__ == "__main__":
-    for make in (perceptron, mlp, cnn, rnn, mtrnn, transformer, mamba, diffusion):
+    for make in (perceptron, mlp, cnn, rnn, mtrnn, transformer, mamba, diffusion, gan):
         (HERE / f"{make.__name__}.svg").write_text(make(), encoding="utf-8")
