@@ -169,23 +169,35 @@ class Page:
         inputs = [*self._inputs, *extra]
         trigger(handler, inputs, self._everything, api_name=f"{player.name}_{what}", **_QUIET, **options)
 
-    def look(self, trigger, change, what: str) -> None:
+    def look(self, trigger, change, what: str, quick=None) -> None:
         """Lets an event change the view: the picture becomes another one, the training goes on.
 
+        What is dragged is one event again and again, whose data say `moving` until it rests. Its script sends the next
+        one when the answer is there: Gradio's own `always_last` would send the data of the first again.
+
         Args:
-            trigger: Such as `plane.settled`.
+            trigger: Such as `plane.pick`.
             change: From the `gr.EventData` to a dictionary of the view controls' new values, or some of them.
             what: One word for the event's name.
+            quick: While it moves, from the run and its new view to its pictures, `gr.skip()` for one that stays; it
+                is not called inside of `kit.alone`, so that a drag waits for no training. None draws everything.
         """
 
         @kit.in_float32
         def handler(event: gr.EventData, run, *sent):
             size = len(self._controls)
             views = list({**dict(zip(self._views, sent[size:], strict=False)), **change(event)}.values())
-            outputs = self._on_view(run, *sent[:size], *views)
-            return [*outputs, *[gr.skip()] * size, *views]
+            still = [gr.skip()] * size
+            if quick is not None and isinstance(event._data, dict) and event._data.get("moving") is True:
+                view = self.player.look(views)
+                if run is not None:
+                    run.view = view
+                pictures = quick(self.first if run is None else run, view)
+                return [gr.skip(), gr.skip(), *pictures, gr.skip(), gr.skip(), *still, *views]
+            return [*self._on_view(run, *sent[:size], *views), *still, *views]
 
-        trigger(handler, self._inputs, self._everything, api_name=f"{self.player.name}_{what}", **_QUIET, **LIVE)
+        named = {"api_name": f"{self.player.name}_{what}", "trigger_mode": "multiple", **_QUIET}
+        trigger(handler, self._inputs, self._everything, **named)
 
     # What the handlers are made of.
 

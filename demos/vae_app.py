@@ -200,18 +200,9 @@ def _place(event) -> dict:
     return {"first": view.first, "second": view.second}
 
 
-def _drag(page):
-    @kit.in_float32
-    def drag(run, event: gr.EventData):
-        """The code under the ring while it is dragged: two numbers and a picture, so that it follows at once."""
-        place = _place(event)
-        run = page.first if run is None else run
-        if run is not page.first:
-            run.view = plane.View(**place)
-        # Of a model that learns meanwhile as it was last seen: a drag waits for no step to end.
-        return *place.values(), plane.here(plane.look(run) if run.look is None else run.look, plane.View(**place))
-
-    return drag
+def _while_dragged(run, view):
+    """The pictures while the ring moves: of a model that learns meanwhile, as it was last seen."""
+    return gr.skip(), plane.here(run.look, view), gr.skip()
 
 
 # --- the page ------------------------------------------------------------------------------------------------------
@@ -232,7 +223,7 @@ def _plane_tab(demo) -> None:
                 "decoder makes of each place."
             )
         with gr.Column(scale=3, min_width=260, elem_classes="kz-tight kz-first"):
-            here = gr.HTML(page.pictures[1], elem_id="vae-here", **style)
+            here = gr.HTML(page.pictures[1], elem_id="vae-here", js_on_load=markup.SEEN, **style)
             kit.caption("Left: the picture that belongs to the ring's place. Right: a real digit that lives near it.")
             first_number, second_number = (
                 gr.Slider(-plane.REACH, plane.REACH, value, step=0.05, label=f"{name} number of the code", buttons=[])
@@ -267,9 +258,7 @@ def _plane_tab(demo) -> None:
         views={"first": first_number, "second": second_number},
         presets={plane.PRESET: "plane"},
     )
-    quick = {"show_progress": "hidden", "trigger_mode": "always_last", "preprocess": False, **kit.PRIVATE}
-    planes.pick(_drag(page), page.state, [first_number, second_number, here], **quick)
-    page.look(planes.settled, _place, "place")
+    page.look(planes.pick, _place, "place", _while_dragged)
     gr.api(kit.in_float32(plane.train_client), api_name="train_vae", **live.TRAIN)
 
 

@@ -44,11 +44,32 @@ svg .each { fill: #5a9bd4; } svg .usual { stroke: var(--body-text-color); stroke
     + "".join(f"svg .h{k} {{ fill: {hue}; }}\n" for k, hue in enumerate(HUES))
 )
 
+# What `here_html` makes tells the planes that the server has answered; see DRAG.
+SEEN = r"""
+new MutationObserver(() => window.dispatchEvent(new Event('kz-vae-seen')))
+  .observe(element, { childList: true, subtree: true, characterData: true, attributes: true });
+"""
+
 # A code is dragged, or moved with the arrow keys, in any plane of the component; the rings of all follow at once.
-# "pick" tells the server where, at most twelve times a second, "settled" where it came to rest.
+# "pick" tells the server where, while it moves and at last where it came to rest: one at a time, the newest place as
+# soon as the answer to the one before is there, so that answers come in order and none piles up on a slow line.
 DRAG = r"""
-let held = null, at = null, focused = -1, sent = 0, waiting = null, resting = null;
+let held = null, at = null, focused = -1, resting = null, next = null, busy = 0;
 const planes = () => [...element.querySelectorAll('svg.plane')];
+function tell(what) {
+  next = what;
+  if (!busy) send();
+}
+function send() {
+  busy = 0;
+  if (!next) return;
+  busy = setTimeout(send, 800);  // an answer that changes nothing is not seen
+  trigger('pick', next);
+  next = null;
+}
+window.addEventListener('kz-vae-seen', () => {
+  if (busy) { clearTimeout(busy); busy = setTimeout(send, 40); }
+});
 function show() {
   for (const svg of planes()) {
     const area = svg.querySelector('.area'), reach = Number(svg.dataset.reach);
@@ -62,13 +83,12 @@ function move(first, second, reach) {
   const within = (value) => Math.round(20 * Math.min(Math.max(value, -reach), reach)) / 20;
   at = { first: within(first), second: within(second) };
   show();
-  clearTimeout(waiting); clearTimeout(resting);
-  waiting = setTimeout(() => { sent = performance.now(); trigger('pick', at); },
-    Math.max(0, 80 - (performance.now() - sent)));
+  clearTimeout(resting);
+  tell({ ...at, moving: true });
 }
 function rest(soon) {
   clearTimeout(resting);
-  resting = setTimeout(() => { clearTimeout(waiting); trigger('settled', at); at = null; }, soon ? 0 : 400);
+  resting = setTimeout(() => { tell(at); at = null; }, soon ? 0 : 400);
 }
 function follow(svg, event) {
   const box = svg.querySelector('.area').getBoundingClientRect(), reach = Number(svg.dataset.reach);
