@@ -141,7 +141,7 @@ def _check_every_argument_shows(name, variants):
             assert differs == {key}
             changed = _structure(other) != _structure(model) or other.task != model.task  # the task chooses the loss
             if not changed and model.task == "generation":
-                changed = _trains_otherwise(registry.create_model(f"{name}:{variant}"), other)
+                changed = _acts_otherwise(registry.create_model(f"{name}:{variant}"), other)
             assert changed, f"{name}: {key} changes no layer"
 
 
@@ -300,15 +300,18 @@ def _check_saving_of_images(model, tmp_path):
         np.testing.assert_allclose(rounded.numpy(), weight.numpy(), rtol=2**-11, atol=1e-7)
 
 
-def _trains_otherwise(model, other):
-    """Whether three steps from the same weights on the same images leave two models with others."""
+def _acts_otherwise(model, other):
+    """Whether three steps from the same weights on the same images leave two models with others, or other images."""
     x, y = _labelled(model, 6)
     other.set_weights(model.get_weights())
     for one in (model, other):
         # Each model would be compiled anew; run piece by piece, all but the first find the pieces compiled.
         one.compile(keras.optimizers.Adam(0.1), run_eagerly=True)
         one.fit(x, y, batch_size=2, shuffle=False, verbose=0)
-    return any(not np.array_equal(a, b) for a, b in zip(model.get_weights(), other.get_weights(), strict=True))
+    if any(not np.array_equal(a, b) for a, b in zip(model.get_weights(), other.get_weights(), strict=True)):
+        return True
+    _, labels = _labelled(model, 2)
+    return not np.array_equal(model.sample(2, labels), other.sample(2, labels))
 
 
 def check_layer(cls, arguments: dict, input_shape: tuple[int, ...], tmp_path, *, training_changes: bool = False):

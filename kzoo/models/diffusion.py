@@ -41,6 +41,7 @@ PRESETS = {
         "min_snr": 3.0,
         # So far off the defaults that three small batches tell.
         "label_dropout": 0.9,
+        "guidance_scale": 1.5,
         "momentum": 0.05,
     },
     "mu-flow": {
@@ -75,6 +76,8 @@ class Diffusion(GenerativeModel):
         timesteps: n.
         min_snr: gamma of the loss's weights, such as 5; None for a weight of 1 everywhere.
         label_dropout: The share of images whose class is kept from the network in training, for guidance.
+        guidance_scale: How far images of a class are led to it where nobody says otherwise; 1 for not at all, as in
+            `kzoo.sampling.diffusion.denoising`.
         momentum: What the average keeps of itself in a step.
 
     Raises:
@@ -98,6 +101,7 @@ class Diffusion(GenerativeModel):
         timesteps: int = 1000,
         min_snr: float | None = None,
         label_dropout: float = 0.1,
+        guidance_scale: float = 1.0,
         momentum: float = 0.999,
         **kwargs,
     ):
@@ -113,6 +117,12 @@ class Diffusion(GenerativeModel):
             )
         if min_snr is not None and (isinstance(min_snr, bool) or not isinstance(min_snr, (int, float)) or min_snr <= 0):
             raise ValueError(f"model.min_snr: got {min_snr!r}; expected a number above 0, such as 5, or None.")
+        denoising.check_guidance("model.guidance_scale", guidance_scale)
+        if guidance_scale != 1 and num_classes is None:
+            raise ValueError(
+                f"model.guidance_scale: got {guidance_scale!r} with num_classes=None, so that there is no class "
+                "to lead to; leave it at 1, or give num_classes."
+            )
         self.filters = sizes("filters", filters)
         self.depth = count("depth", depth)
         self.num_heads = count("num_heads", num_heads)
@@ -124,6 +134,7 @@ class Diffusion(GenerativeModel):
         self.timesteps = count("timesteps", timesteps)
         self.min_snr = min_snr
         self.label_dropout = label_dropout
+        self.guidance_scale = guidance_scale
         self.momentum = momentum
         diffusion.noise_schedule(noise_schedule, timesteps)  # which refuses too short a one
 
@@ -221,7 +232,14 @@ class Diffusion(GenerativeModel):
         """Images of noise (b, h, w, c) and labels (b,) or None: 50 steps of DDIM, or as many as there are timesteps."""
         asked = denoising.timesteps(self.timesteps, min(_STEPS, self.timesteps))
         steps = denoising.plan("ddim", self.schedule, asked).rounded()
-        return _seen(denoising.denoise(lambda x, t: self.says(x, t, labels), noise, steps, self.prediction))
+
+        def predict(x, timestep, labels=labels):
+            return self.says(x, timestep, labels)
+
+        led = predict
+        if self.guidance_scale != 1:
+            led = denoising.guided(predict, labels, self.num_classes, self.guidance_scale)
+        return _seen(denoising.denoise(led, noise, steps, self.prediction))
 
 
 def _seen(x):

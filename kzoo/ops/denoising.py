@@ -34,7 +34,7 @@ from kzoo import backend
 from kzoo.ops import random
 from kzoo.ops.diffusion import NoiseSchedule, to_x0
 
-__all__ = ["SAMPLERS", "SPACINGS", "Plan", "denoise", "guided", "plan", "timesteps"]
+__all__ = ["SAMPLERS", "SPACINGS", "Plan", "check_guidance", "denoise", "guided", "plan", "timesteps"]
 
 SAMPLERS = ("ddpm", "ddim", "dpm_solver")
 SPACINGS = ("leading", "trailing", "linspace")
@@ -146,6 +146,20 @@ def _ahead(alpha, sigma):
         gaps = np.diff(half_log_snr)
         found[1:-1] = gaps[1:] / (2 * gaps[:-1])
     return found
+
+
+def check_guidance(key: str, scale) -> None:
+    """Refuses what is no guidance.
+
+    Raises:
+        ValueError: unless it is a finite number of at least 0.
+    """
+    number = isinstance(scale, (int, float)) and not isinstance(scale, bool)
+    if not number or not 0 <= scale < float("inf"):
+        raise ValueError(
+            f"{key}: got {scale!r}; expected a number of at least 0: 1 for no guidance, 2 or 3 for images that show "
+            "their class more plainly."
+        )
 
 
 def guided(predict, labels, no_class, scale):

@@ -21,7 +21,7 @@ RECIPES = {
     ),
     "mnist": Recipe(
         # Squares of 2 x 2 pixels are one place: half the time of a level of single pixels before these two.
-        model=ModelSpec("diffusion", {"filters": [32, 64], "patch": 2, "min_snr": 5.0}),
+        model=ModelSpec("diffusion", {"filters": [32, 64], "patch": 2, "min_snr": 5.0, "guidance_scale": 1.5}),
         data=DataSpec("mnist", validation_fraction=0.02, labels=True),
         optimizer=OptimizerSpec("adam", learning_rate=1e-3),
         schedule=ScheduleSpec("cosine", warmup_epochs=1),

@@ -81,7 +81,7 @@ def denoising(model, count: int, labels=None, *, every: int = 1, **options) -> D
             steps: From 1 to the model's timesteps; 50, or as many as there are.
             eta: Of "ddim", the share of DDPM's noise in each step, from 0 to 1; 0.
             guidance_scale: How far to lead away from what the network says of no class: 1 for not at all (the paper's
-                w is smaller by 1), 0 for no class; 1.
+                w is smaller by 1), 0 for no class; None for the model's own.
             spacing: One of `SPACINGS`; "trailing".
             clip: Whether the network's image is kept within [0, 1] at each step; True.
 
@@ -106,17 +106,17 @@ def _prepare(
     sampler="ddim",
     steps=None,
     eta=0.0,
-    guidance_scale=1.0,
+    guidance_scale=None,
     spacing="trailing",
     clip=True,
 ):
     """The checked plan, and a function of rows, batch number, plan and `every` to arrays."""
-    number = isinstance(guidance_scale, (int, float)) and not isinstance(guidance_scale, bool)
-    if not number or not 0 <= guidance_scale < float("inf"):
-        raise KzooError(
-            f"guidance_scale: got {guidance_scale!r}; expected a number of at least 0: 1 for no guidance, 2 or 3 for "
-            "images that show their class more plainly."
-        )
+    if guidance_scale is None:
+        guidance_scale = 1.0 if labels is None else model.guidance_scale
+    try:
+        walk.check_guidance("guidance_scale", guidance_scale)
+    except ValueError as error:
+        raise KzooError(str(error)) from None
     if guidance_scale != 1 and (model.num_classes is None or labels is None):
         why = "the model was trained without classes" if model.num_classes is None else "no labels are given"
         remedy = "leave guidance_scale out" if model.num_classes is None else "give labels"

@@ -97,6 +97,17 @@ def test_an_image_does_not_depend_on_how_many_are_made(model):
     np.testing.assert_array_equal(noisy, again)
 
 
+def test_a_model_is_led_as_it_says_where_nobody_says_otherwise(model):
+    config = {**model.get_config(), "guidance_scale": 2.5}
+    led = type(model).from_config(config)
+    led.set_weights(model.get_weights())
+    expected = sample(model, 3, LABELS, guidance_scale=2.5)
+    assert np.abs(expected - sample(model, 3, LABELS)).max() > 1e-3
+    np.testing.assert_array_equal(sample(led, 3, LABELS), expected)
+    np.testing.assert_allclose(led.sample(3, LABELS), expected, rtol=0, atol=1e-5)
+    np.testing.assert_array_equal(sample(led, 3, LABELS, guidance_scale=1), sample(model, 3, LABELS))
+
+
 def test_guidance_of_0_is_no_class_and_of_1_is_none(model):
     told = sample(model, 3, LABELS, steps=6)
     np.testing.assert_array_equal(sample(model, 3, LABELS, steps=6, guidance_scale=1), told)
