@@ -175,8 +175,9 @@ axes.legend()
 figure
 
 # %% [markdown]
-# **Figure 3.** What an error of the output does to the image that it means. The last step is a factor of several hundred
-# for $\epsilon$; kzoo keeps the guessed image within $[-1, 1]$ at each step, which saves the worst.
+# **Figure 3.** What an error of the output does to the image that it means. At the last timestep, where sampling begins,
+# $\epsilon$ multiplies it by twenty thousand. kzoo keeps the guessed image within $[-1, 1]$ at each step, which saves
+# the worst.
 
 # %% [markdown]
 # ## From scratch: a perfect denoiser, without any network
@@ -306,9 +307,10 @@ for name, found in errors.items():
 figure
 
 # %% [markdown]
-# **Figure 5.** Errors on images that nobody has seen. In little noise the network is far nearer than the memory of the
-# training set, which can offer nothing but old images. In pure noise nothing can be known but the mean of all digits, and
-# of a class, if it is told: both say just that.
+# **Figure 5.** Errors on images that neither has seen. In little noise the network is far nearer than the memory of the
+# training set, which can offer nothing but old images. In much noise the right answer is a mean of all that is possible,
+# and there the memory is hard to beat: the network does so only where it is told the class. At the very end the mean is
+# all that can be said.
 
 # %% [markdown]
 # ## DDPM by hand, and kzoo's
@@ -337,7 +339,7 @@ show(rows, titles=[f"after {k}" for k in moments], names=["3", "5", "8"])
 # ## Fewer steps
 #
 # DDPM was made for a thousand steps. DDIM is a *deterministic path* from noise to image, so one may take large steps
-# along it, and one noise always gives one image. How good are 300 images? `image_quality` asks the classifier
+# along it, and one noise always gives one image. How good are 300 images of each? `image_quality` asks the classifier
 # `cnn_digits` (chapter 7) what it sees: the distance of its features to those of real digits (nFCD, smaller is better),
 # and in how many it reads the class that was asked for.
 
@@ -398,8 +400,9 @@ for w in scales:
 show(rows, titles=[str(k) for k in range(10)], names=[f"w = {w}" for w in scales])
 
 # %% [markdown]
-# **Figure 7.** One noise a column, the class above it, more and more guidance from top to bottom. The digits get plainer,
-# and more alike: the spread within a class falls. That is the trade, here as in large models: fidelity for variety.
+# **Figure 7.** One noise a column, the class above it, more and more guidance from top to bottom. Without it ($w = 0$) the
+# class is left to chance. With more the digits get plainer, and more alike: the spread within a class falls. Far beyond,
+# strokes break up, because no image looks like that. That is the trade, here as in large models: fidelity for variety.
 
 # %% [markdown]
 # ## Flow matching: the same network on a straight path
@@ -436,10 +439,11 @@ figure = new_figure(10, 3.6)
 left, right = figure.subplots(1, 2)
 for k, (name, found) in enumerate(table.items()):
     look = {"color": color(k), "marker": marker(k), "linestyle": ("-", "--", ":")[k], "label": name}
-    left.loglog(counts, [found[s].nfcd for s in counts], **look)
+    left.semilogx(counts, [found[s].nfcd for s in counts], **look)
     right.semilogx(counts, [100 * found[s].recognised for s in counts], **look)
 left.axhline(real, color=GREY, linewidth=1, label=f"{len(told)} real digits")
-label(left, x="steps (log axis)", y="nFCD (log axis, less is better)")
+left.set_ylim(0)
+label(left, x="steps (log axis)", y="nFCD (no unit, less is better)")
 label(right, x="steps (log axis)", y="read as asked for (%)")
 for axes in (left, right):
     axes.set_xticks(counts, [str(count) for count in counts])
@@ -449,8 +453,9 @@ left.legend(fontsize=9)
 figure
 
 # %% [markdown]
-# **Figure 8.** The same networks, asked more or less often. With few steps DDPM is the worst: the noise that it adds has
-# no time to be taken out again. Grey: as many real digits, which is as good as it gets.
+# **Figure 8.** The same networks, asked more or less often, after twenty epochs. Five steps are enough. More of them do
+# not help the two that go without noise: what a small network gets wrong adds up along the path, and nothing takes it
+# back. DDPM's fresh noise does, and its images go on getting better. Grey: as many real digits.
 
 # %% [markdown]
 # ## The shipped model: 28 x 28 pixels
@@ -615,7 +620,7 @@ show(rows, titles=[str(k) for k in range(10)], names=names)
 # - An image drowns in noise in closed form, $x_t = \alpha_t x_0 + \sigma_t \epsilon$: a training example costs one step.
 # - Noise, image and $v$ say the same, and err differently. $v$ is good at both ends.
 # - The perfect denoiser of a training set copies it. New images come from how a network generalises.
-# - DDPM and DDIM are one sum with more or less fresh noise; without it, few steps will do.
+# - DDPM and DDIM are one sum with more or less fresh noise. A few steps will do; what is gained by many, noise gains.
 # - Guidance exaggerates the class and costs variety. Flow matching walks straight, with the same network.
 #
 # To read on: Ho et al., *Denoising diffusion probabilistic models*, arXiv:2006.11239. Song et al., *Denoising diffusion
