@@ -25,7 +25,6 @@ are drawn from a moving average of the generator.
 import math
 
 import keras
-import numpy as np
 from keras import ops
 
 from kzoo.layers.convolution import Conv2D, Conv2DTranspose
@@ -33,7 +32,7 @@ from kzoo.layers.dropout import Dropout
 from kzoo.layers.initializers import GlorotUniform, HeNormal, VarianceScaling
 from kzoo.models.adversarial import Adversarial
 from kzoo.models.base import count, fraction, sizes
-from kzoo.models.generative import GenerativeModel
+from kzoo.models.generative import LatentModel
 
 PRESETS = {
     "mu": {
@@ -52,7 +51,7 @@ PRESETS = {
 
 
 @keras.saving.register_keras_serializable("kzoo")
-class GAN(Adversarial, GenerativeModel):
+class GAN(Adversarial, LatentModel):
     """Mirrored networks of 4 x 4 convolutions of stride 2 and of their transposes.
 
     Args:
@@ -177,14 +176,3 @@ class GAN(Adversarial, GenerativeModel):
     def draw(self, noise, labels):
         """Images of codes by the average of the generator, (b, h, w, c) in [0, 1]."""
         return (ops.cast(self.average([noise, *self.told(labels)], training=False), "float32") + 1.0) / 2.0
-
-    def decode(self, z, labels=None) -> np.ndarray:
-        """Images (n, h, w, c) in [0, 1] of codes (n, k), such as those on a way from one image to another.
-
-        Raises:
-            ValueError: for codes of another length, or labels that are missing or not asked for.
-        """
-        z = np.asarray(z, "float32")
-        if z.ndim != 2 or z.shape[1] != self.latent_dim or not len(z):
-            raise ValueError(f"z: got the shape {z.shape}; expected (n, {self.latent_dim}), a code for each image.")
-        return self.in_batches("draw", self.draw, [z, self.checked_labels(len(z), labels)], 100)

@@ -115,11 +115,8 @@ class GenerativeModel(PhasedModel):
         return np.broadcast_to(found, (count,)).astype("int32")
 
     def noise(self, count: int, seed: int) -> np.ndarray:
-        """What images are made of: standard normal numbers (count, k), drawn in NumPy, the same on every backend.
-
-        The first rows do not depend on `count`.
-        """
-        return normal((count, self.latent_dim), seed)
+        """What images are made of, (count, ...) float32: the same on every backend, the first rows for any `count`."""
+        raise NotImplementedError
 
     def draw(self, noise, labels):
         """Images (b, h, w, c) of noise (b, ...) and labels (b,), or None where the model is told none; compiled."""
@@ -183,6 +180,25 @@ class GenerativeModel(PhasedModel):
             thorough: Whether to measure also what takes long.
         """
         return {}
+
+
+class LatentModel(GenerativeModel):
+    """A model that makes an image of a code, `latent_dim` normal numbers."""
+
+    def noise(self, count: int, seed: int) -> np.ndarray:
+        """Codes (count, k), drawn in NumPy."""
+        return normal((count, self.latent_dim), seed)
+
+    def decode(self, z, labels=None) -> np.ndarray:
+        """Images (n, h, w, c) in [0, 1] of codes (n, k), such as those on a way from one image to another.
+
+        Raises:
+            ValueError: for codes of another length, or labels that are missing or not asked for.
+        """
+        z = np.asarray(z, "float32")
+        if z.ndim != 2 or z.shape[1] != self.latent_dim or not len(z):
+            raise ValueError(f"z: got the shape {z.shape}; expected (n, {self.latent_dim}), a code for each image.")
+        return self.in_batches("draw", self.draw, [z, self.checked_labels(len(z), labels)], 100)
 
 
 def normal(shape, seed: int) -> np.ndarray:
