@@ -299,7 +299,7 @@ def _walk_tab(demo, tabs) -> None:
     _restored(controls, tabs, "walk", go, outputs, demo)
 
 
-def _game_tab(demo) -> None:
+def _game_tab(demo, tabs) -> None:
     now = game.Settings()
     page = live.Page(game.PLAYER, game.start(now), "Press Play.")
     style = {"css_template": markup.CSS}
@@ -371,6 +371,13 @@ def _game_tab(demo) -> None:
         lambda chosen: gr.update(open=chosen == "own"), data, own,
         api_name="gan_own", show_progress="hidden", preprocess=False, **kit.PRIVATE,
     )  # fmt: skip
+    named = {*controls, "arrows", game.PLAYER.unit}
+
+    def opened(request: gr.Request):
+        """The tab of a link to a game; its state is restored by the page of live training."""
+        return gr.Tabs(selected="game") if named & set(request.query_params) else gr.skip()
+
+    demo.load(opened, None, tabs, show_progress="hidden", **kit.PRIVATE)
     gr.api(kit.in_float32(game.train_client), api_name="train_gan", **live.TRAIN)
 
 
@@ -388,7 +395,7 @@ def build() -> gr.Blocks:
             with gr.Tab("A walk", id="walk"):
                 _walk_tab(demo, tabs)
             with gr.Tab("The game", id="game"):
-                _game_tab(demo)
+                _game_tab(demo, tabs)
     return demo
 
 
