@@ -515,8 +515,8 @@ print(f"{'real digits':>12}: mean brightness {data.x_train.mean():.2f}")
 show(rows, titles=[str(k) for k in range(10)], names=names)
 
 # %% [markdown]
-# **Figure 10.** Five steps of DDIM. First as it should be, then with leading steps, then with too little and too much
-# noise at the start.
+# **Figure 10.** Five steps of DDIM. First as it should be; then leading steps, which cost most; then too little noise at
+# the start, which does little harm here, and too much, which does.
 
 # %% [markdown]
 # ## Exercises
