@@ -14,11 +14,7 @@ from kzoo import registry
 ROOT = Path(__file__).parents[1]
 
 # model -> names of the rows of `FOUND` that it still owes
-OWED: dict[str, set[str]] = {
-    "vae": {"demo", "notebook"},
-    "gan": {"demo", "notebook"},
-    "diffusion": {"preset", "demo", "notebook"},
-}
+OWED: dict[str, set[str]] = {}
 
 
 def _recipe(model):
