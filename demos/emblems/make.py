@@ -7,7 +7,7 @@ mtrnn: three movements that the shipped preset walks by itself, and beneath each
 transformer: a line that the shipped preset writes, and where two of its letters look, by the head of each whose look
 is the farthest, an arc as thick as the share;
 mamba: what the shipped preset's second layer writes at each letter of a line, and the state that it ends with;
-diffusion: five moments of a digit on its way out of noise, and what the shipped preset takes it to be at each of them.
+diffusion: five moments of a digit on its way out of noise, and what the shipped preset takes it to be at each of them;
 gan: a small game on eight clouds, real points round, made ones square, and where the discriminator's slope sends them;
 and digits of the shipped preset.
 """
@@ -325,5 +325,5 @@ def _picture(values, left: float, top: float, size: float, colour: str) -> list[
 
 
 if __name__ == "__main__":
-    for make in (perceptron, mlp, cnn, rnn, mtrnn, transformer, mamba, diffusion, gan):
+    for make in (perceptron, mlp, cnn, rnn, mtrnn, transformer, mamba, vae, gan, diffusion):
         (HERE / f"{make.__name__}.svg").write_text(make(), encoding="utf-8")
