@@ -109,6 +109,12 @@ def _evaluate(argv) -> int:
 
     result = measure(given.model, given.data, thorough=given.thorough)
     name, samples = result.pop("data"), result.pop("samples")
+    if not result:
+        why = "its figures are those of the images it makes, of which 10,000 take minutes: add --thorough"
+        if given.thorough:
+            why = "the images that a model makes are measured by a classifier of mnist: train it on that"
+        print(f"{given.model} has no figure on {name}; {why}.")
+        return 0
     print(f"{given.model} on the {samples:,} test samples of {name}: {sentence(result)}")
     return 0
 

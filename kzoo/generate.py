@@ -44,7 +44,11 @@ def _parser():
     diffusion.add_argument("--sampler", metavar="NAME", help='"ddpm", "ddim" or "dpm_solver" (default: ddim)')
     diffusion.add_argument("--steps", type=int, metavar="N", help="answers of the network an image (default: 50)")
     diffusion.add_argument(
-        "--guidance", dest="guidance_scale", type=float, metavar="G", help="above 1, show the class more plainly"
+        "--guidance",
+        dest="guidance_scale",
+        type=float,
+        metavar="G",
+        help="0 for no class, 1 for the class alone, above 1 led to it (default: the model's)",
     )
     return parser, text, images, diffusion
 
@@ -107,15 +111,21 @@ def _picture(model, given, out, diffusion) -> int:
         [given.model, *(f"{key.split('_')[0]} {value}" for key, value in options.items()), f"seed {given.seed}"]
     )
     with _waiting("Making images; the first ones of a model are compiled for ..."):
-        figure = picture(
-            model,
-            given.show or "grid",
-            title=title,
-            count=given.count,
-            label=given.label,
-            seed=given.seed,
-            **options,
-        )
+        try:
+            figure = picture(
+                model,
+                given.show or "grid",
+                title=title,
+                count=given.count,
+                label=given.label,
+                seed=given.seed,
+                **options,
+            )
+        except KzooError as error:
+            # The name of the argument is that of the flag, but for these.
+            key, colon, rest = str(error).partition(":")
+            flag = {"kind": "show", "labels": "class", "guidance_scale": "guidance"}.get(key, key)
+            raise KzooError(f"--{flag}{colon}{rest}" if colon and key.isidentifier() else str(error)) from None
     plots.save_png(figure, out)
     print(f"Wrote {out}: {given.show or 'grid'} of {title}.")
     return 0

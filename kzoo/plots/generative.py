@@ -5,6 +5,7 @@ beyond, as noise does, is shown as black or white.
 """
 
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -315,6 +316,8 @@ def _board(rows, title: str, names=None):
     side = float(np.clip(10 / s, 0.35, 1.1))
     longest = max((len(line) for name in names or [] for line in name.split("\n")), default=0)
     width = max(side * s + 0.5 + 0.075 * longest, 4.0)
+    # Some nine characters an inch; a line that is given stays one where it fits.
+    title = "\n".join(textwrap.fill(line, int(9 * width)) for line in title.split("\n"))
     figure = new_figure(width, side * r * (h + gap) / (w + gap) + 1.0, title)
     axes = figure.add_subplot()
     _show(axes, _mosaic(rows), extent=(left, s - 1 - left, r - 1 - top, top))

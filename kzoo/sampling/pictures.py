@@ -48,6 +48,8 @@ def picture(model, kind: str = "grid", *, title: str, count=None, label=None, se
         )
     count = KINDS[kind] if count is None else count
     try:
+        if label is not None:
+            model.checked_labels(count, label)  # one class: the message shows one, too
         return _MAKERS[kind](model, count, label, seed, title, options)
     except ValueError as error:
         raise KzooError(str(error)) from None
@@ -91,11 +93,14 @@ def _plane(model, count, label, seed, title, _):
 def _strip(model, count, label, seed, title, options):
     from kzoo.sampling import diffusion
 
-    steps = options.get("steps") or min(50, model.timesteps)
-    every = max(1, round(steps / _STEPS)) if isinstance(steps, int) else 1
-    way = diffusion.denoising(model, count, _labels(model, count, label), every=every, seed=seed, **options)
-    states, guesses = (np.clip((part + 1) / 2, 0, 1).swapaxes(0, 1) for part in (way.states, way.guesses))
-    return plots.denoising_strip(states, way.timesteps, title=title, guesses=guesses)
+    way = diffusion.denoising(model, count, _labels(model, count, label), seed=seed, **options)
+    # Each moment before its step, beside what the network takes it to be; then the image.
+    before = np.concatenate([model.noise(count, seed)[None], way.states])
+    guesses = np.concatenate([way.guesses, way.states[-1:]])
+    timesteps = np.append(way.timesteps, 0)
+    shown = np.unique(np.linspace(0, len(way.timesteps), _STEPS).round().astype(int))
+    before, guesses = (np.clip((part[shown] + 1) / 2, 0, 1).swapaxes(0, 1) for part in (before, guesses))
+    return plots.denoising_strip(before, timesteps[shown], title=title, guesses=guesses)
 
 
 _MAKERS = {"grid": _grid, "ways": _ways, "plane": _plane, "strip": _strip}

@@ -71,13 +71,17 @@ def test_the_plane_has_an_image_at_each_of_its_codes(drawn):
     assert across[-1] == -across[0] == 2.5
 
 
-def test_a_strip_ends_in_the_image_and_shows_what_was_seen_on_the_way(denoiser, drawn):
+def test_a_strip_goes_from_the_noise_to_the_image_and_shows_what_is_seen_on_the_way(denoiser, drawn):
     picture(denoiser, "strip", title="Diffusion", count=2, seed=1, steps=4, sampler="dpm_solver")
     ((_, (states, timesteps), told),) = drawn
-    images = diffusion.sample(denoiser, 2, [0, 1], seed=1, steps=4, sampler="dpm_solver")
-    assert states.shape == told["guesses"].shape == (2, 4, 8, 4, 1)
-    np.testing.assert_allclose(states[:, -1], images, atol=1e-6)
-    assert timesteps.tolist() == sorted(timesteps, reverse=True)
+    way = diffusion.denoising(denoiser, 2, [0, 1], seed=1, steps=4, sampler="dpm_solver")
+    assert states.shape == told["guesses"].shape == (2, 5, 8, 4, 1)
+    assert timesteps.tolist() == [*way.timesteps.tolist(), 0]
+    np.testing.assert_allclose(states[:, 0], np.clip((denoiser.noise(2, 1) + 1) / 2, 0, 1), atol=1e-6)
+    np.testing.assert_allclose(states[:, 1], np.clip((way.states[0] + 1) / 2, 0, 1), atol=1e-6)
+    np.testing.assert_allclose(told["guesses"][:, 1], np.clip((way.guesses[1] + 1) / 2, 0, 1), atol=1e-6)
+    for last in (states[:, -1], told["guesses"][:, -1]):
+        np.testing.assert_allclose(last, way.images, atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +115,11 @@ def test_the_flags_of_diffusion_reach_the_images(denoiser, tmp_path, capsys, mon
         found.append(out.read_bytes())
     assert len(set(found)) == len(found)
     assert "Wrote" in capsys.readouterr().out
-    assert main([*plain, "--sampler", "euler"]) == 2
-    shown = capsys.readouterr().err
-    assert "euler" in shown
-    assert "dpm_solver" in shown
+    for flag, value, words in (
+        ("--sampler", "euler", "--sampler: got 'euler'"),
+        ("--guidance", "-1", "--guidance: got -1.0"),
+        ("--class", "7", "--class: got 7; expected a class from 0 to 2"),
+        ("--show", "film", "--show: got 'film'; expected one of grid"),
+    ):
+        assert main([*plain, flag, value]) == 2
+        assert words in capsys.readouterr().err
