@@ -11,6 +11,7 @@ from keras import ops
 from kzoo import registry
 from kzoo.backend import compiled, value_and_grad
 from kzoo.errors import RecipeError
+from kzoo.seeds import seeded
 
 # One model or layer on one backend: the same arithmetic in the same order.
 SAME = {"rtol": 0, "atol": 1e-6}
@@ -258,6 +259,7 @@ def _check_generative(name, variants, tmp_path):
         history = model.fit(x, y, batch_size=3, validation_data=(x, y), verbose=0).history  # the last batch is of two
         assert {"loss", "val_loss"} <= set(history)
         assert np.isfinite(list(history.values())).all()
+        assert not _acts_otherwise(model, model)  # so that what follows means something
     _check_every_argument_shows(name, variants)
     _check_initial_weights(name)
 
@@ -302,6 +304,7 @@ def _check_saving_of_images(model, tmp_path):
 
 def _acts_otherwise(model, other):
     """Whether three steps from the same weights on the same images leave two models with others, or other images."""
+    model, other = _twin(model), _twin(other)
     x, y = _labelled(model, 6)
     other.set_weights(model.get_weights())
     for one in (model, other):
@@ -348,3 +351,9 @@ def check_layer(cls, arguments: dict, input_shape: tuple[int, ...], tmp_path, *,
     assert np.array_equal(in_training, outside) != training_changes
     if model.trainable_variables:
         _check_that_a_step_moves_every_weight(model, "mse", x, np.zeros_like(outside))
+
+
+def _twin(model):
+    """A model of the same arguments, whose noise is that of each other twin."""
+    with seeded(7):
+        return type(model).from_config(model.get_config())

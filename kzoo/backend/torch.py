@@ -147,6 +147,7 @@ def conv2d_transpose(x, kernel, strides=1, padding="valid", output_padding=None,
         (b, h', w', filters), or (b, filters, h', w') if `data_format` is "channels_first".
     """
     # Keras computes the rows that "same" cuts off, and copies the rest.
+    x = x if keras.utils.is_keras_tensor(x) else keras.ops.convert_to_tensor(x)
     doubles = (
         not keras.utils.is_keras_tensor(x)
         and tuple(kernel.shape[:2]) == (4, 4)
@@ -158,7 +159,7 @@ def conv2d_transpose(x, kernel, strides=1, padding="valid", output_padding=None,
         and x.device.type != "meta"
     )
     if doubles:
-        x = keras.ops.convert_to_tensor(x).permute(0, 3, 1, 2)
+        x = x.permute(0, 3, 1, 2)
         kernel = keras.ops.convert_to_tensor(kernel).permute(3, 2, 0, 1)
         return functional.conv_transpose2d(x, kernel, stride=2, padding=1).permute(0, 2, 3, 1)
     return keras.ops.conv_transpose(x, kernel, strides, padding, output_padding, data_format, dilation)

@@ -115,13 +115,20 @@ class Diffusion(GenerativeModel):
                 "model.prediction: got 'epsilon' with noise_schedule='flow', whose last timestep is noise alone: to "
                 "name that noise says nothing of an image. Take 'flow', 'v' or 'x0'."
             )
-        if min_snr is not None and (isinstance(min_snr, bool) or not isinstance(min_snr, (int, float)) or min_snr <= 0):
+        if min_snr is not None and (
+            isinstance(min_snr, bool) or not isinstance(min_snr, (int, float)) or not min_snr > 0
+        ):
             raise ValueError(f"model.min_snr: got {min_snr!r}; expected a number above 0, such as 5, or None.")
         denoising.check_guidance("model.guidance_scale", guidance_scale)
         if guidance_scale != 1 and num_classes is None:
             raise ValueError(
                 f"model.guidance_scale: got {guidance_scale!r} with num_classes=None, so that there is no class "
                 "to lead to; leave it at 1, or give num_classes."
+            )
+        if guidance_scale != 1 and label_dropout == 0:
+            raise ValueError(
+                f"model.guidance_scale: got {guidance_scale!r} with label_dropout=0, so that the network never learns "
+                "what to say of no class; give a share above 0, such as 0.1."
             )
         self.filters = sizes("filters", filters)
         self.depth = count("depth", depth)

@@ -171,6 +171,8 @@ def test_conv2d_transpose_adds_a_stamp_for_each_pixel(kernel, strides, padding, 
         lambda x, k: backend.conv2d_transpose(x, k, strides, padding, data_format="channels_last"), x, weights
     )
     np.testing.assert_allclose(found, y, rtol=0, atol=2e-5)
+    plain = backend.conv2d_transpose(x, weights, strides, padding, data_format="channels_last")  # NumPy's arrays
+    np.testing.assert_allclose(ops.convert_to_numpy(plain), y, rtol=0, atol=2e-5)
     np.testing.assert_allclose(gradients[0], dx, rtol=0, atol=5e-5)
     np.testing.assert_allclose(gradients[1], dkernel, rtol=0, atol=2e-4)
 

@@ -213,6 +213,8 @@ def test_a_config_makes_the_same_model(preset):
         ({"timesteps": 1}, "timesteps: got 1"),
         ({"min_snr": 0}, "min_snr: got 0; expected a number above 0, such as 5, or None"),
         ({"label_dropout": 1.0}, "label_dropout: got 1.0"),
+        ({"min_snr": float("nan")}, "min_snr: got nan"),
+        ({"num_classes": 3, "guidance_scale": 2.0, "label_dropout": 0.0}, "never learns what to say of no class"),
         ({"guidance_scale": 2.0}, "guidance_scale: got 2.0 with num_classes=None"),
         ({"guidance_scale": float("nan")}, "guidance_scale: got nan; expected a number of at least 0"),
         ({"momentum": -0.1}, "momentum: got -0.1"),
