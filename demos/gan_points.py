@@ -295,7 +295,8 @@ real = 1.5 * (x.x_train - np.float32([0.5, 0.25]))"""
         if settings.data == "line":
             middle = f"np.linspace(-1, 1, {SAMPLES})[:, None] * [2.0, 1.0]"
         else:
-            rows = ", ".join(f"({x:.9g}, {y:.9g})" for x, y in clouds(settings).tolist())
+            # Where none is placed yet, one in the middle stands in, so that the lines run.
+            rows = ", ".join(f"({x:.9g}, {y:.9g})" for x, y in clouds(settings).tolist()) or "(0.0, 0.0)"
             middle = f"np.array([{rows}])"
             middle += f"[np.arange({SAMPLES}) % {max(len(clouds(settings)), 1)}]"
         data = f"""middle = {middle}
