@@ -111,20 +111,7 @@ def middles(text: str) -> np.ndarray:
     Raises:
         gr.Error: names the first line that is not of that form, or says how many there must be.
     """
-    rows = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        if not line.strip():
-            continue
-        try:
-            x, y = (float(part) for part in line.split(","))
-        except ValueError:
-            x = y = math.nan
-        if not (abs(x) <= REACH and abs(y) <= REACH):
-            raise validate.refuse(
-                f"clouds, line {number}: got {validate.shown(line)}; expected x, y, both from {-REACH:g} to {REACH:g}, "
-                "such as 0.5, -1.2"
-            )
-        rows.append((x, y))
+    rows = validate.places("clouds", text, REACH, "0.5, -1.2")
     if len(rows) > MOST_CLOUDS:
         raise validate.refuse(f"clouds: got {len(rows)}; expected at most {MOST_CLOUDS}.")
     return np.array(rows, float).reshape(-1, 2)

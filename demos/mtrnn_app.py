@@ -133,20 +133,7 @@ def read_curve(text: str) -> np.ndarray:
     Raises:
         gr.Error: names the first line that is not of that form, or says how many there must be.
     """
-    rows = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        if not line.strip():
-            continue
-        try:
-            x, y = (float(part) for part in line.split(","))
-        except ValueError:
-            x = y = math.nan
-        if not (abs(x) <= REACH and abs(y) <= REACH):
-            raise validate.refuse(
-                f"curve, line {number}: got {validate.shown(line)}; expected x, y, both from {-REACH:g} to {REACH:g}, "
-                "such as 0.3, -0.5"
-            )
-        rows.append((x, y))
+    rows = validate.places("curve", text, REACH, "0.3, -0.5")
     if not 3 <= len(rows) <= MOST_POINTS:
         raise validate.refuse(f"curve: got {len(rows)} points; expected 3 to {MOST_POINTS} that go round a curve.")
     return np.array(rows)

@@ -185,3 +185,32 @@ def _names_an_address(body: bytes) -> bool:
         elif isinstance(part, list):
             parts.extend(part)
     return False
+
+
+def places(name: str, text: str, reach: float, example: str) -> list[tuple[float, float]]:
+    """A visitor's points in a plane, from lines "x, y"; empty lines count for nothing.
+
+    Args:
+        name: What they are, as the page calls them.
+        text: The lines.
+        reach: The largest number, in size, of either coordinate.
+        example: A line as it should be.
+
+    Raises:
+        gr.Error: names the first line that is not of that form.
+    """
+    found = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            x, y = (float(part) for part in line.split(","))
+        except ValueError:
+            x = y = math.nan
+        if not (abs(x) <= reach and abs(y) <= reach):
+            raise refuse(
+                f"{name}, line {number}: got {shown(line)}; expected x, y, both from {-reach:g} to {reach:g}, "
+                f"such as {example}"
+            )
+        found.append((x, y))
+    return found
