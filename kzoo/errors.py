@@ -26,6 +26,10 @@ class RecipeError(KzooError):
     """A recipe holds a wrong key, a wrong type or a value out of range."""
 
 
+class ParameterError(KzooError, ValueError):
+    """A parameter of a simulation is out of its bounds; the message names it, its unit and the bounds."""
+
+
 class UnknownName(KzooError, KeyError):
     """A model, recipe, preset or data set of that name does not exist."""
 

@@ -29,6 +29,7 @@ LEVELS = {
     "flags": 5,
     "doctor": 5,
     "demo": 5,
+    "bio_command": 5,
     "__main__": 5,
 }
 # Leaves import nothing of the chain; a set names all that a leaf may import of kzoo beside itself.
@@ -45,8 +46,8 @@ LEAVES = {
     "bio": {"errors", "files"},
 }
 FACADE = "__init__"  # `from kzoo import create_model`: reaches everything, so only the top may
-MAY_PRINT = {"cli", "train", "generate", "doctor", "demo", "__main__"}
-MAY_IMPORT_BIO = {"cli", "bio"}
+MAY_PRINT = {"cli", "train", "generate", "doctor", "demo", "bio_command", "__main__"}
+MAY_IMPORT_BIO = {"bio_command", "doctor", "bio"}
 PICKLES = {"pickle", "cPickle", "_pickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"}
 
 
@@ -187,7 +188,7 @@ def test_the_checker_lets_pass_what_the_rules_allow(tmp_path):
         "from kzoo.errors import E\nimport numpy as np\nnp.load('a', allow_pickle=False)",
     )
     write(tmp_path, "kzoo/plots/a.py", "from matplotlib.figure import Figure\nfrom kzoo.plots.b import c")
-    write(tmp_path, "kzoo/cli.py", "from kzoo import bio, create_model\nprint('fine here')")
+    write(tmp_path, "kzoo/bio_command.py", "from kzoo import bio, create_model\nprint('fine here')")
     write(tmp_path, "kzoo/ops/a.py", '"""A docstring may show print(x) and import pickle."""')
     assert violations(tmp_path) == []
 
