@@ -9,7 +9,7 @@ BACKENDS = ("jax", "torch", "tensorflow")
 
 # The full suites come last: their closing lines are the ones to read. The chapters and the demos run on one backend
 # here, to keep the whole within an hour; CI runs them on each.
-nox.options.sessions = ["lint", "parity", "notebooks(jax)", "pages(torch)", "tests"]
+nox.options.sessions = ["lint", "bio", "parity", "notebooks(jax)", "pages(torch)", "tests"]
 # pip, not uv: uv does not read pip's own settings for extra indexes and folders of wheels.
 nox.options.default_venv_backend = "virtualenv"
 nox.options.error_on_missing_interpreters = True
@@ -26,6 +26,13 @@ def lint(session):
 
 
 @nox.session
+def bio(session):
+    """The simulated neurons, with Brian2 and without any backend of Keras."""
+    session.install("-c", "constraints.txt", ".[test,bio]")
+    pytest(session, "-n", "2", "--dist", "loadfile", "tests/bio")
+
+
+@nox.session
 def parity(session):
     """The three backends, installed side by side, give the same numbers."""
     session.install("-c", "constraints.txt", f".[test,peers,{','.join(BACKENDS)}]")
@@ -35,10 +42,10 @@ def parity(session):
 @nox.session
 @nox.parametrize("backend", BACKENDS, ids=BACKENDS)
 def tests(session, backend):
-    """The whole suite but for the demos with one backend, which kzoo has to find by itself."""
+    """The whole suite with one backend, which kzoo has to find by itself; the demos and the simulated neurons apart."""
     alone(session, backend)
     # A file at a time on each of two processes, so that what a file shares is made once.
-    pytest(session, "-n", "2", "--dist", "loadfile", "--ignore=tests/demos")
+    pytest(session, "-n", "2", "--dist", "loadfile", "--ignore=tests/demos", "--ignore=tests/bio")
 
 
 @nox.session
@@ -51,7 +58,7 @@ def pages(session, backend):
 
 def alone(session, backend):
     """Installs one backend and no other."""
-    session.install("-c", "constraints.txt", f".[test,demos,browser,{backend}]")
+    session.install("-c", "constraints.txt", f".[test,bio,demos,browser,{backend}]")
     found = session.run("python", "-c", "from kzoo.backend import installed; print(*installed())", silent=True)
     if found.split() != [backend]:
         session.error(f"this session is for {backend} alone, but its environment has: {found}")
@@ -61,7 +68,7 @@ def alone(session, backend):
 @nox.parametrize("backend", BACKENDS, ids=BACKENDS)
 def notebooks(session, backend):
     """Every chapter runs with one backend, and so does every solution of its exercises."""
-    session.install("-c", "constraints.txt", f".[test,notebooks,{backend}]")
+    session.install("-c", "constraints.txt", f".[test,bio,notebooks,{backend}]")
     pytest(session, "tests/notebooks")
     solved = f"{session.create_tmp()}/solutions"
     session.run("python", "notebooks/build.py", "--solutions", solved)

@@ -25,10 +25,12 @@ KERAS_NEEDED = (3, 15)
 DEVICE_TIMEOUT = 60  # seconds; a first import of a backend from a cold disk takes tens
 FILES_NAMED = 12  # so many files of a folder are named, the rest is counted
 
+_NUMPY = ' "numpy<2.4"' if sys.version_info < (3, 12) else ""
 # (distribution, what it is for, what to type where it is missing)
 OPTIONAL = (
     ("gradio", "the live demos", 'pip install "gradio>=6.17,<7"'),
-    ("brian2", "simulating spiking networks with Brian2", "pip install brian2"),
+    # The last Brian2 for Python 3.11 was built before NumPy 2.4.
+    ("brian2", "simulating spiking networks with Brian2", f"pip install brian2{_NUMPY}"),
     ("nir", "exchanging spiking networks with other simulators", "pip install nir"),
     ("nbmake", "running the notebooks as tests", "pip install nbmake ipykernel"),
     ("onnx", "exporting models", "pip install onnx"),
@@ -227,7 +229,6 @@ def _optional() -> list[Finding]:
         else:
             findings.append(Finding(name, "ok", f"{version}, for {purpose}"))
     numpy, brian2 = _version("numpy"), _version("brian2")
-    # The last Brian2 for Python 3.11 was built before NumPy 2.4 and does not import beside it.
     if numpy and brian2 and _numbers(numpy) >= (2, 4) and sys.version_info[:2] == (3, 11):
         text = f"Brian2 {brian2} on Python 3.11 does not work with NumPy {numpy}"
         findings.append(Finding("brian2", "note", text, 'pip install "numpy<2.4"'))
@@ -235,13 +236,16 @@ def _optional() -> list[Finding]:
 
 
 def _tools() -> list[Finding]:
-    compiler = next(filter(None, map(shutil.which, COMPILERS)), None)
+    compiler, make = next(filter(None, map(shutil.which, COMPILERS)), None), shutil.which("make")
     dot = shutil.which("dot")
     purposes = ("Brian2 compiles its networks with it", "drawing a model's layers")
     return [
         Finding("C++ compiler", "ok", f"{compiler}; {purposes[0]}")
         if compiler
         else Finding("C++ compiler", "missing", f"optional; {purposes[0]}", "apt install g++   or your system's"),
+        Finding("make", "ok", f"{make}; {purposes[0]}")
+        if make
+        else Finding("make", "missing", f"optional; {purposes[0]}", "apt install make   or your system's"),
         Finding("graphviz", "ok", f"{dot}, for {purposes[1]}")
         if dot
         else Finding("graphviz", "missing", f"optional, for {purposes[1]}", "apt install graphviz   or your system's"),
