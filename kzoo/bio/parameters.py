@@ -1,0 +1,82 @@
+"""The parameters of a leaky integrate-and-fire neuron, in SI units, shared by all engines.
+
+    tau dV/dt = -(V - v_rest) + resistance * I
+
+A spike where V > v_threshold; then V = v_reset, where it is held for t_ref. Source: Gerstner, Kistler, Naud and
+Paninski 2014, Neuronal Dynamics, doi:10.1017/CBO9781107447615, section 1.3.
+"""
+
+import dataclasses
+import math
+
+import numpy as np
+
+from kzoo.bio import checks
+from kzoo.errors import ParameterError
+
+# The unit that pages, commands and plots show for each field of `LIF`, and its size in SI units.
+UNITS = {
+    "tau": ("ms", 1e-3),
+    "resistance": ("MΩ", 1e6),
+    "v_rest": ("mV", 1e-3),
+    "v_threshold": ("mV", 1e-3),
+    "v_reset": ("mV", 1e-3),
+    "t_ref": ("ms", 1e-3),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class LIF:
+    """A leaky integrate-and-fire neuron.
+
+    Arguments:
+        tau: time constant of the membrane [s], above 0.
+        resistance: of the membrane [ohm], above 0.
+        v_rest: where the voltage rests without a current [V]. At or above v_threshold the neuron fires by itself.
+        v_threshold: a voltage above it is a spike [V].
+        v_reset: the voltage after a spike [V], below v_threshold.
+        t_ref: for how long the voltage is held after a spike [s], 0 or more.
+
+    Raises: ParameterError naming the parameter, what was received, its unit and bounds.
+    """
+
+    tau: float = 20e-3
+    resistance: float = 100e6
+    v_rest: float = -70e-3
+    v_threshold: float = -50e-3
+    v_reset: float = -65e-3
+    t_ref: float = 2e-3
+
+    def __post_init__(self):
+        bounds = {"tau": {"above": 0.0}, "resistance": {"above": 0.0}, "t_ref": {"least": 0.0}}
+        for name, (unit, _) in UNITS.items():
+            value = checks.quantity(name, getattr(self, name), unit, **bounds.get(name, {}))
+            object.__setattr__(self, name, value)
+        if not self.v_reset < self.v_threshold:
+            raise ParameterError(
+                f"v_reset: got {checks.shown(self.v_reset, 'mV')}; expected below v_threshold = "
+                f"{checks.shown(self.v_threshold, 'mV')}. Else a spike would follow its own reset: lower v_reset or "
+                "raise v_threshold."
+            )
+
+    def decay(self, dt: float) -> float:
+        """What is left of V - V∞ after a step of dt seconds: exp(-dt / tau)."""
+        return math.exp(-self.check_dt(dt) / self.tau)
+
+    def refractory_steps(self, dt: float) -> int:
+        """Steps of dt seconds from a spike to the first step that moves the voltage again.
+
+        floor(t_ref / dt + 0.001), as Brian2 counts: a t_ref that is no multiple of dt is shortened to one. 0 and 1
+        mean the same: the voltage moves in the step after the spike.
+        """
+        return math.floor((self.t_ref + 1e-3 * self.check_dt(dt)) / dt)
+
+    def check_dt(self, dt: float) -> float:
+        """`dt` as a float in seconds; a ParameterError unless 0 < dt <= tau."""
+        hint = f"dt is given in seconds and no longer than tau: dt={min(self.tau / 20, 1e-4):g}."
+        return checks.quantity("dt", dt, "ms", above=0.0, most=self.tau, hint=hint)
+
+    def check_current(self, current) -> np.ndarray:
+        """`current`, (t,) or (t, n) in amperes, as float64 (t, n); a ParameterError for anything else or not finite."""
+        current = checks.array("current", current, "A", dims=(1, 2))
+        return current[:, None] if current.ndim == 1 else current
