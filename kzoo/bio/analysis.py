@@ -1,0 +1,132 @@
+"""What spikes say: rates, intervals and their regularity, the population's rate and its spectrum, synchrony.
+
+Each takes a `Raster` (of single neurons: `recording.raster`), with times in seconds, and gives hertz.
+"""
+
+import numpy as np
+
+from kzoo.bio import checks
+
+
+def rates(raster, start=0.0, stop=None) -> np.ndarray:
+    """Spikes of each neuron from `start` until before `stop` (the end) over that time, (size,) [Hz]."""
+    start, stop = _window(raster, start, stop)
+    inside = (raster.times >= start) & (raster.times < stop)
+    return np.bincount(raster.neurons[inside], minlength=raster.size) / (stop - start)
+
+
+def intervals(raster, start=0.0):
+    """The times between a neuron's spikes, of all neurons.
+
+    Returns: intervals (m,) [s] and whose they are (m,) int, sorted by neuron and then by time. A spike before `start`
+    is not counted.
+    """
+    start, _ = _window(raster, start, None)
+    late = raster.times >= start
+    neurons = raster.neurons[late]
+    order = np.argsort(neurons, kind="stable")
+    times, neurons = raster.times[late][order], neurons[order]
+    same = neurons[1:] == neurons[:-1]
+    return np.diff(times)[same], neurons[1:][same]
+
+
+def cv(raster, start=0.0, least=3) -> np.ndarray:
+    """The coefficient of variation of each neuron's intervals, (size,): standard deviation over mean.
+
+    0 for a clock, 1 for a Poisson process. NaN for a neuron with fewer than `least` intervals (2 or more): use
+    numpy.nanmean, and mind that a short recording misses the long intervals, which lowers the value.
+    """
+    least = checks.integer("least", least, 2)
+    gaps, owners = intervals(raster, start)
+    count = np.bincount(owners, minlength=raster.size)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.bincount(owners, gaps, raster.size) / count
+        variance = np.bincount(owners, (gaps - mean[owners]) ** 2, raster.size) / count
+        return np.where(count >= least, np.sqrt(variance) / mean, np.nan)
+
+
+def population_rate(raster, bin=1e-3):
+    """How many spikes a neuron makes in a second, over time.
+
+    `bin` [s] is rounded to whole steps of dt, at least one; what is left at the end without filling a bin is dropped.
+
+    Returns: the middles of the bins (b,) [s] and the rate (b,) [Hz].
+    """
+    width = _bin_steps(raster, bin)
+    count = _num_steps(raster) // width
+    counts = np.bincount(_steps(raster) // width, minlength=count)[:count]
+    return (np.arange(count) + 0.5) * width * raster.dt, counts / (raster.size * width * raster.dt)
+
+
+def spectrum(rate, bin=1e-3, segment=None):
+    """The power of a rate's fluctuations at each frequency, one-sided.
+
+    Welch's method: segments of `segment` seconds (by default a quarter of the whole) that overlap by half, the mean
+    over the whole time taken off, a Hann window, and the mean of their periodograms. The sum of the power times the
+    spacing of the frequencies is the variance of the rate, but for the window. Source: Welch 1967,
+    doi:10.1109/TAU.1967.1161901.
+
+    Arguments:
+        rate: (b,) [Hz], as `population_rate` gives it, 8 bins or more.
+        bin: their width [s].
+        segment: [s], from 4 bins to all.
+
+    Returns: frequencies (f,) [Hz] from 0 to 1 / (2 bin), and power (f,) [Hz² / Hz].
+    """
+    rate = checks.array("rate", rate, "Hz")
+    checks.integer("the number of bins", len(rate), 8)
+    bin = checks.quantity("bin", bin, "ms", above=0.0)
+    whole = len(rate) * bin
+    segment = checks.quantity(
+        "segment", max(whole / 4, 4 * bin) if segment is None else segment, "ms", least=4 * bin, most=whole * (1 + 1e-9)
+    )
+    length = min(round(segment / bin), len(rate))
+    window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)
+    starts = range(0, len(rate) - length + 1, max(1, length // 2))
+    pieces = np.stack([rate[s : s + length] for s in starts]) - rate.mean()
+    power = (np.abs(np.fft.rfft(pieces * window)) ** 2).mean(0) * bin / (window**2).sum()
+    power[1 : (length + 1) // 2] *= 2  # the negative frequencies; 0 and, of an even length, the last have none
+    return np.fft.rfftfreq(length, bin), power
+
+
+def synchrony(raster, bin=5e-3, start=0.0) -> float:
+    """χ, from about 1 / √size for neurons that do not know of one another to 1 for neurons that do all the same.
+
+        χ² = variance over time of the mean over neurons / mean over neurons of the variance over time
+
+    of the number of spikes in bins of `bin` seconds, from `start` on. NaN without spikes.
+
+    Source: Golomb and Rinzel 1994, doi:10.1016/0167-2789(94)90214-3, who take voltages; spike counts here, so that any
+    raster has it. It depends on the bin: give the bin with the value.
+    """
+    start, _ = _window(raster, start, None)
+    width, first = _bin_steps(raster, bin), round(start / raster.dt)
+    count = (_num_steps(raster) - first) // width
+    checks.integer("the number of bins", count, 2)
+    steps = _steps(raster) - first
+    inside = (steps >= 0) & (steps < count * width)
+    bins, neurons = steps[inside] // width, raster.neurons[inside]
+    together = np.bincount(bins, minlength=count) / raster.size
+    _, each = np.unique(neurons * count + bins, return_counts=True)
+    mean = np.bincount(neurons, minlength=raster.size) / count
+    alone = (each.astype(float) ** 2).sum() / (count * raster.size) - (mean**2).mean()
+    return float(np.sqrt(together.var() / alone)) if alone > 0 else float("nan")
+
+
+def _window(raster, start, stop):
+    start = checks.quantity("start", start, "ms", least=0.0, below=raster.duration)
+    stop = raster.duration if stop is None else stop
+    return start, checks.quantity("stop", stop, "ms", above=start, most=raster.duration)
+
+
+def _steps(raster):
+    return np.rint(raster.times / raster.dt).astype(np.int64)
+
+
+def _num_steps(raster):
+    return round(raster.duration / raster.dt)
+
+
+def _bin_steps(raster, bin):
+    bin = checks.quantity("bin", bin, "ms", above=0.0, most=raster.duration)
+    return max(1, round(bin / raster.dt))
