@@ -1,1 +1,82 @@
-"""The engines that integrate a neuron or a network, and which of them are here."""
+"""The engines that integrate a neuron or a network, and which of them are here.
+
+    numpy           exact, in plain NumPy: always here, and the quickest for single neurons
+    brian-numpy     Brian2's runtime with code for NumPy, in a process of its own
+    brian-cython    the same, compiled by Cython
+    brian-cpp       Brian2's C++ standalone: a program that is built once and then runs with any numbers
+
+All integrate the same equations in the same steps, and give the same spikes.
+"""
+
+import importlib.metadata
+import importlib.util
+import threading
+import warnings
+
+from kzoo.bio import checks
+from kzoo.bio.engines import plan, standalone
+
+ENGINES = ("numpy", "brian-numpy", "brian-cython", "brian-cpp")
+_SAID: set[str] = set()
+_SAYING = threading.Lock()
+
+
+class EngineWarning(UserWarning):
+    """Another engine ran than the one that was asked for."""
+
+
+def available(structure=plan.SINGLE) -> dict[str, str]:
+    """Why each engine cannot run here; "" for one that can.
+
+    Arguments:
+        structure: `Plan.structure` of what is to run: a program that has been built needs neither Brian2 nor a
+            compiler. By default that of single neurons.
+    """
+    brian = _brian_lacks()
+    cython = "" if importlib.util.find_spec("Cython") else "Cython is not installed: pip install cython"
+    compiler = "" if standalone.compiler() else "there is no C++ compiler: install one, such as with `apt install g++`"
+    return {
+        "numpy": "",
+        "brian-numpy": brian,
+        "brian-cython": brian or cython or compiler,
+        "brian-cpp": "" if standalone.is_built(structure) else brian or compiler,
+    }
+
+
+def pick(engine="auto", structure=plan.SINGLE) -> tuple[str, str]:
+    """The engine that will run, and why it is not the one that was asked for, else "".
+
+    "auto" is "brian-cpp" where that can run. Where an engine cannot run, "numpy" takes its place; that is said once by
+    an `EngineWarning`, and in every note.
+
+    Raises: ParameterError for a name that is no engine's.
+    """
+    checks.choice("engine", engine, ("auto", *ENGINES))
+    wanted = "brian-cpp" if engine == "auto" else engine
+    lacks = "" if wanted == "numpy" else available(structure)[wanted]
+    if not lacks:
+        return wanted, ""
+    note = f"{wanted} cannot run here, so numpy ran: {lacks}"
+    with _SAYING:
+        new = note not in _SAID
+        _SAID.add(note)
+    if new:
+        warnings.warn(note, EngineWarning, stacklevel=3)
+    return "numpy", note
+
+
+def _brian_lacks() -> str:
+    """Why Brian2 cannot be imported, else ""; without importing it."""
+    version = standalone.brian_version()
+    if version is None:
+        return "Brian2 is not installed: pip install 'kzoo[bio]'"
+    numpy = importlib.metadata.version("numpy")
+    if _number(version) < (2, 10) and _number(numpy) >= (2, 4):
+        return f"Brian2 {version} does not work with NumPy {numpy}: pip install 'numpy<2.4'"
+    return ""
+
+
+def _number(version) -> tuple[int, int]:
+    """The first two numbers of a version."""
+    first, second = version.split(".")[:2]
+    return int(first), int("".join(filter(str.isdigit, second)) or 0)

@@ -1,0 +1,91 @@
+"""Starting a process that leaves nothing behind: no orphan after Ctrl-C, no child of a child after a timeout."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from kzoo.errors import KzooError
+
+# The folder that holds the package: a child must find kzoo as its parent did.
+_ROOT = Path(__file__).resolve().parents[3]
+
+
+class Failed(KzooError):
+    """A process of an engine ended with an error, or took longer than it was given."""
+
+
+def call(command, given: bytes, what: str, timeout=None, environment=None, folder=None) -> bytes:
+    """What a command writes to stdout when it reads `given` from stdin.
+
+    It runs in a session of its own, so that Ctrl-C reaches this process alone, which then ends all of that session.
+
+    Arguments:
+        command: list of str.
+        given: what it reads.
+        what: its name in messages, such as "Brian2".
+        timeout: [s], or None.
+        environment: variables beside those of this process.
+        folder: where it runs.
+
+    Raises: Failed with the last lines of its stderr.
+    """
+    process = start(command, environment, folder, stdin=subprocess.PIPE)
+    try:
+        answer, errors = process.communicate(given, timeout=timeout)
+    except subprocess.TimeoutExpired:
+        raise Failed(
+            f"{what} took longer than the {timeout:g} s that it was given, and was ended. Simulate a shorter time or a "
+            "smaller network, or pass a longer timeout."
+        ) from None
+    finally:
+        end(process)
+    if process.returncode:
+        raise Failed(f"{what} ended with code {process.returncode}:\n{last_lines(errors)}")
+    return answer
+
+
+def start(command, environment=None, folder=None, **streams) -> subprocess.Popen:
+    """A process in a session of its own; whoever starts it calls `end`."""
+    return subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, **(environment or {})},
+        cwd=folder,
+        start_new_session=True,
+        **{"stdin": subprocess.DEVNULL, **streams},
+    )
+
+
+def end(process) -> None:
+    """Ends a process of `start` with all that it has started, and waits until it is gone."""
+    if process.poll() is None:
+        if hasattr(os, "killpg"):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+        process.kill()
+        process.wait()
+    for stream in (process.stdin, process.stdout, process.stderr):
+        if stream is not None:
+            with contextlib.suppress(OSError):
+                stream.close()
+
+
+def brian(arguments, given: bytes, timeout=None, environment=None) -> bytes:
+    """The answer of brian_worker."""
+    path = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")]))
+    # -P: a file of the current folder must not pass for a module. Brian2 logs to the temporary folder.
+    with tempfile.TemporaryDirectory(prefix="kzoo-") as folder:
+        environment = {**(environment or {}), "PYTHONPATH": path, "TMPDIR": folder, "TEMP": folder}
+        command = [sys.executable, "-P", "-m", "kzoo.bio.engines.brian_worker", *arguments]
+        return call(command, given, "Brian2", timeout, environment)
+
+
+def last_lines(text: bytes, count=12) -> str:
+    """The end of what a process said."""
+    lines = text.decode(errors="replace").strip().splitlines()
+    return "\n".join(lines[-count:]) or "(it said nothing)"
