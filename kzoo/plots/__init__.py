@@ -5,9 +5,10 @@
     figure = plots.learning_curves(history, title="CNN on MNIST")
     plots.save_png(figure, "curves.png")
 
-No function shows a window, touches pyplot's state or writes a file, but for `save_png`.
+No function shows a window, touches pyplot's state or writes a file, but for `save_png` and `save_activity`.
 """
 
+from kzoo.plots.activity import activity_data, save_activity
 from kzoo.plots.classification import confusion_matrix, predictions
 from kzoo.plots.curves import learning_curves
 from kzoo.plots.features import feature_maps, kernels
@@ -52,6 +53,7 @@ from kzoo.plots.surface import decision_surface
 
 __all__ = [
     "accuracy_by_step",
+    "activity_data",
     "attention_grid",
     "confusion_matrix",
     "decision_surface",
@@ -79,6 +81,7 @@ __all__ = [
     "raster",
     "regimes",
     "sample_grid",
+    "save_activity",
     "save_png",
     "spectrum",
     "spiking_layers",

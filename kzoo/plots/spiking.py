@@ -5,6 +5,7 @@ Numbers come in SI units (seconds, volts, amperes, hertz) and are drawn in those
 Axis letters: t steps, n neurons, s spikes of a network, k points of a curve, c classes.
 """
 
+import itertools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -645,6 +646,9 @@ def _groups(groups, size):
         if not 0 <= start < stop <= size:
             raise ValueError(f"groups[{name!r}] must lie within 0 to {size}; received {start} to {stop}.")
         found[str(name)] = (start, stop)
+    spans = sorted(found.values())
+    if any(before[1] > after[0] for before, after in itertools.pairwise(spans)):
+        raise ValueError(f"groups must not overlap; received {found}.")
     return found
 
 
