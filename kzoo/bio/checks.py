@@ -22,7 +22,18 @@ FACTORS = {
     "rad": 1.0,
     "nA √s": 1e-9,
 }
-_SI = {"ms": "seconds", "mV": "volts", "MΩ": "ohms", "nA": "amperes", "pA": "amperes", "Hz": "hertz", "rad": "radians"}
+_SI = {
+    "s": "seconds",
+    "V": "volts",
+    "A": "amperes",
+    "ms": "seconds",
+    "mV": "volts",
+    "MΩ": "ohms",
+    "nA": "amperes",
+    "pA": "amperes",
+    "Hz": "hertz",
+    "rad": "radians",
+}
 
 
 def quantity(name, value, unit="", *, above=None, least=None, below=None, most=None, hint=""):
