@@ -159,8 +159,8 @@ def brunel_rates(
         sigma² = tau weight² num_excitatory (ν_ext + (1 + gamma g²) ν)
         ν_ext = eta threshold / (weight num_excitatory tau)
 
-    The first is always stable in this sense: it is the one that a silent network comes to. Whether the network stays
-    asynchronous there, the formula does not say.
+    The first is always stable in this sense: it is the one that a silent network comes to; it may be next to 0.
+    Whether the network stays asynchronous there, the formula does not say.
 
     Source: Brunel 2000, doi:10.1023/A:1008925309027, eqs. 4, 5 and 21.
 
@@ -186,8 +186,8 @@ def brunel_rates(
         sigma = np.sqrt(tau * synapses * (outside + (1 + gamma * g**2) * nu)) * weight
         return siegert(mu, sigma, tau, threshold, reset, t_ref, dt) - nu
 
-    # No rate is above 1 / t_ref, or above 1 / dt where t_ref is no longer than dt.
-    nu = np.concatenate([[0.0], np.geomspace(1e-12, 1.0, 4000) * (1 / t_ref if dt is None else 1 / (t_ref / 2))])
+    shortest = t_ref if dt is None else max(t_ref - 2 * dt, dt)  # interval of any neuron
+    nu = np.concatenate([[0.0], np.geomspace(1e-12, 1.0, 4000) / shortest])
     above = excess(nu) > 0
     if not above[0]:  # silence keeps itself
         return np.concatenate([[0.0], _roots(excess, nu[1:], above[1:])])
@@ -215,7 +215,7 @@ def graded_fixed_point(parameters, weights, current) -> np.ndarray:
     Raises: ParameterError too if 1 is an eigenvalue of W: there is no such place then, or more than one.
     """
     weights = _square(weights)
-    pushed = parameters.resistance * _currents(current, len(weights))
+    pushed = parameters.resistance * _each("current", current, "A", len(weights))
     try:
         return parameters.v_rest + np.linalg.solve(np.eye(len(weights)) - weights, pushed)
     except np.linalg.LinAlgError:
@@ -241,10 +241,11 @@ def graded_response(parameters, weights, current, t, v_start=None) -> np.ndarray
     count = len(weights)
     flow = np.zeros((count + 1, count + 1))
     flow[:count, :count] = (weights - np.eye(count)) / parameters.tau
-    flow[:count, count] = parameters.resistance * _currents(current, count) / parameters.tau
+    flow[:count, count] = parameters.resistance * _each("current", current, "A", count) / parameters.tau
     state = np.ones(count + 1)
-    start = parameters.v_rest if v_start is None else checks.array("v_start", v_start, "V", dims=(0, 1))
-    state[:count] = np.broadcast_to(start, count) - parameters.v_rest
+    if v_start is None:
+        v_start = parameters.v_rest
+    state[:count] = _each("v_start", v_start, "V", count) - parameters.v_rest
     answer, gaps = np.empty((len(t), count)), np.diff(t, prepend=0.0)
     even = t[0] + np.arange(len(t)) * ((t[-1] - t[0]) / max(len(t) - 1, 1))
     if len(t) > 2 and np.allclose(t, even, rtol=0, atol=1e-12 * t[-1]):
@@ -298,6 +299,8 @@ def _tail(low, high):
 def _roots(function, x, above):
     """Where `function` crosses 0 between neighbours of x whose signs differ, by bisection."""
     left = np.flatnonzero(above[1:] != above[:-1])
+    if not left.size:
+        return x[:0]
     low, high, rising = x[left], x[left + 1], above[left + 1]
     for _ in range(60):
         middle = (low + high) / 2
@@ -313,8 +316,9 @@ def _square(weights):
     return weights
 
 
-def _currents(current, count):
-    current = checks.array("current", current, "A", dims=(0, 1))
-    if current.ndim and len(current) != count:
-        raise ParameterError(f"current: got shape {current.shape}; expected a number, or ({count},): one each neuron.")
-    return np.broadcast_to(current, count)
+def _each(name, value, unit, count):
+    """A number or (n,) as (n,)."""
+    value = checks.array(name, value, unit, dims=(0, 1))
+    if value.ndim and len(value) != count:
+        raise ParameterError(f"{name}: got shape {value.shape}; expected a number, or ({count},): one each neuron.")
+    return np.broadcast_to(value, count)

@@ -1,0 +1,131 @@
+import numpy as np
+import pytest
+from scipy import signal
+
+from kzoo.bio import Raster, analysis
+from kzoo.errors import ParameterError
+
+DT = 1e-4
+
+
+def raster(spikes, size=None, duration=None):
+    """A raster from (step, neuron) pairs."""
+    steps, neurons = np.array(sorted(spikes), int).reshape(-1, 2).T
+    size = size or neurons.max() + 1
+    return Raster(steps * DT, neurons, size, {}, duration or (steps.max() + 1) * DT, DT, "numpy")
+
+
+def dense(counts):
+    """A raster from a (t, n) array of 0 and 1."""
+    steps, neurons = np.nonzero(counts)
+    return Raster(steps * DT, neurons, counts.shape[1], {}, len(counts) * DT, DT, "numpy")
+
+
+def poisson(rate, seconds, neurons, seed=0):
+    return dense(np.random.default_rng(seed).random((round(seconds / DT), neurons)) < rate * DT)
+
+
+def test_rates_count_the_spikes_of_each_neuron_in_a_window():
+    spikes = raster([(0, 0), (100, 0), (5000, 0), (9999, 2)], size=4, duration=1.0)
+    assert analysis.rates(spikes).tolist() == [3, 0, 1, 0]
+    assert analysis.rates(spikes, start=0.01).tolist() == pytest.approx([2 / 0.99, 0, 1 / 0.99, 0])
+    assert analysis.rates(spikes, start=0.01, stop=0.5).tolist() == pytest.approx([1 / 0.49, 0, 0, 0])
+
+
+def test_intervals_are_those_of_each_neuron_and_never_between_two():
+    gaps, owners = analysis.intervals(raster([(0, 1), (10, 0), (30, 1), (40, 0), (45, 1), (50, 2)]))
+    np.testing.assert_allclose(gaps, [30 * DT, 30 * DT, 15 * DT])
+    assert owners.tolist() == [0, 1, 1]
+    gaps, _ = analysis.intervals(raster([(0, 1), (30, 1), (45, 1)]), start=10 * DT)
+    np.testing.assert_allclose(gaps, [15 * DT])
+
+
+def test_the_variation_of_a_clock_is_zero_and_that_of_two_intervals_is_by_hand():
+    spikes = raster(
+        [(k * 100, 0) for k in range(10)] + [(0, 1), (100, 1), (400, 1), (500, 1), (0, 2), (900, 2)], size=4
+    )
+    clock, uneven, few, silent = analysis.cv(spikes)
+    assert clock == pytest.approx(0, abs=1e-12)
+    assert uneven == pytest.approx(np.std([100, 300, 100]) / np.mean([100, 300, 100]))
+    assert np.isnan([few, silent]).all()
+
+
+def test_the_variation_of_a_poisson_process_is_one():
+    # A rate of 50 Hz in steps of 0.1 ms: intervals are geometric, with the variation √(1 - rate dt).
+    found = analysis.cv(poisson(50, 20, 50))
+    assert found.mean() == pytest.approx(np.sqrt(1 - 50 * DT), abs=5 * found.std() / np.sqrt(50) + 1 / 1000)
+    assert found.std() < 0.06
+
+
+def test_the_rate_of_a_population_is_a_neurons_in_each_bin():
+    spikes = raster([(0, 0), (9, 1), (10, 0), (29, 0), (30, 1), (31, 1), (34, 0)], size=2, duration=35 * DT)
+    middles, rate = analysis.population_rate(spikes, bin=1e-3)
+    np.testing.assert_allclose(middles, [0.5e-3, 1.5e-3, 2.5e-3])
+    np.testing.assert_allclose(rate, [1000, 500, 500])  # the last half bin is dropped
+    _, fine = analysis.population_rate(spikes, bin=1e-9)  # one step at least
+    assert len(fine) == 35
+
+
+def test_a_spectrum_is_that_of_welch_and_its_sum_the_variance():
+    rng = np.random.default_rng(0)
+    for length in (4000, 4001):
+        t = np.arange(length) * 1e-3
+        rate = 30 + 10 * np.sin(2 * np.pi * 80 * t) + 5 * rng.standard_normal(length)
+        for segment in (1000, 501):
+            frequencies, power = analysis.spectrum(rate, 1e-3, segment * 1e-3)
+            options = {"window": "hann", "nperseg": segment, "noverlap": segment - segment // 2, "detrend": False}
+            expected = signal.welch(rate - rate.mean(), 1e3, **options)
+            np.testing.assert_allclose(frequencies, expected[0])
+            np.testing.assert_allclose(power, expected[1], rtol=1e-10, atol=1e-15)
+            assert power.sum() * frequencies[1] == pytest.approx(rate.var(), rel=0.03)
+            assert frequencies[power.argmax()] == pytest.approx(80, abs=frequencies[1] / 2)
+
+
+def test_the_spectrum_of_poisson_spikes_is_flat_at_twice_their_rate():
+    spikes = poisson(40, 20, 50)
+    _, rate = analysis.population_rate(spikes, 1e-3)
+    _, power = analysis.spectrum(rate, 1e-3, 0.25)
+    assert power[2:].mean() == pytest.approx(2 * 40 / 50, rel=0.05)
+
+
+def test_synchrony_runs_from_one_over_the_root_of_the_size_to_one():
+    once = np.random.default_rng(1).random((20_000, 1)) < 0.01
+    assert analysis.synchrony(dense(np.repeat(once, 40, 1))) == pytest.approx(1)
+    assert analysis.synchrony(poisson(60, 5, 100)) == pytest.approx(0.1, abs=0.01)
+    assert np.isnan(analysis.synchrony(raster([], size=3, duration=0.1)))
+
+
+def test_synchrony_is_that_of_the_whole_table_of_counts():
+    rng = np.random.default_rng(2)
+    common = rng.random((3007, 1)) < 0.02
+    spikes = (rng.random((3007, 30)) < 0.01) | (common & (rng.random((3007, 30)) < 0.5))
+    counts = spikes[107:3007].reshape(58, 50, 30).sum(1)
+    expected = np.sqrt(counts.mean(1).var() / counts.var(0).mean())
+    assert analysis.synchrony(dense(spikes), bin=5e-3, start=107 * DT) == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_silent_network_has_rates_and_no_intervals():
+    silent = raster([], size=3, duration=0.1)
+    assert analysis.rates(silent).tolist() == [0, 0, 0]
+    assert [len(part) for part in analysis.intervals(silent)] == [0, 0]
+    assert np.isnan(analysis.cv(silent)).all()
+    assert not analysis.population_rate(silent)[1].any()
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda r: analysis.rates(r, start=0.1), "start: got 100 ms; expected .* below 100 ms"),
+        (lambda r: analysis.rates(r, start=0.05, stop=0.05), "stop: got 50 ms; expected .* above 50 ms"),
+        (lambda r: analysis.rates(r, stop=0.2), "stop: got 200 ms"),
+        (lambda r: analysis.cv(r, least=1), "least: got 1; expected an integer of 2 or more"),
+        (lambda r: analysis.population_rate(r, 0), "bin: got 0 ms; expected .* above 0 ms and at most 100 ms"),
+        (lambda r: analysis.spectrum([1.0] * 7), "the number of bins: got 7; expected an integer of 8 or more"),
+        (lambda r: analysis.spectrum([float("nan")] * 9), "rate: got nan Hz"),
+        (lambda r: analysis.spectrum([1.0] * 9, 1e-3, 1.0), "segment: got 1000 ms; expected .* at most 9 ms"),
+        (lambda r: analysis.synchrony(r, bin=0.06), "the number of bins: got 1"),
+    ],
+)
+def test_nonsense_is_refused(call, message):
+    with pytest.raises(ParameterError, match=message):
+        call(raster([], size=3, duration=0.1))
