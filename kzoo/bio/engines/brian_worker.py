@@ -161,7 +161,7 @@ def write(structure, folder):
         lines += [f"{array(made, 'N')}[0] = {total};"]
         lines.append(f"kzoo::read({array(made, 'w')});" if own_weights else read(made, "w", 1))
         if not shape["graded"]:
-            lines.append(f"kzoo::read({array(made, 'delay')});")
+            lines.append(f"kzoo::read({array(made.pre, 'delay')});")
     if shape["drive"]:
         lines += [
             "kzoo::read_drive();",
