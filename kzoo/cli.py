@@ -1,4 +1,4 @@
-"""The command `kzoo`: list | info | train | evaluate | generate | publish | convert | demo | doctor.
+"""The command `kzoo`: list | info | train | evaluate | generate | bio | publish | convert | demo | doctor.
 
 A mistake that the user can mend is printed as one message without a traceback, with exit code 2. Keras loads only
 for the commands that need a model.
@@ -20,6 +20,7 @@ _COMMANDS = {
     "train": "train a model into a run folder",
     "evaluate": "measure a run, a preset or a .keras file on a test set",
     "generate": "continue a text, or make images, with a trained model",
+    "bio": "simulated spiking neurons and networks: figures, numbers, theory, films",
     "publish": "turn a finished run into a preset folder",
     "convert": "a model of Hugging Face's transformers to a preset, and back",
     "demo": "live demos in the browser: list them, run one, write one as a Hugging Face Space",
@@ -123,6 +124,12 @@ def _generate(argv) -> int:
     from kzoo.generate import generate
 
     return generate(argv)
+
+
+def _bio(argv) -> int:
+    from kzoo import bio_command
+
+    return bio_command.main(argv)
 
 
 def _publish(argv) -> int:

@@ -292,7 +292,7 @@ def intervals(found, cvs=None, *, title: str):
 def _bars(axes, values, shade):
     # Equal numbers would give bins of no width.
     span = (values.min(), values.max()) if np.ptp(values) > 1e-9 * abs(values.max()) else (0, 2 * values.max() or 1)
-    axes.hist(values, bins=40, range=span, color=shade, alpha=0.85)
+    axes.hist(values, bins=int(np.clip(2 * np.sqrt(values.size), 8, 40)), range=span, color=shade, alpha=0.85)
     axes.grid(alpha=0.25)
 
 

@@ -1,0 +1,250 @@
+"""`kzoo bio`: what it writes and prints, what it refuses, and that a run can be repeated."""
+
+import csv
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kzoo.bio import LIF, currents, simulate, theory
+from kzoo.cli import main
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """A working directory of its own."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def bio(*words):
+    return main(["bio", *map(str, words)])
+
+
+def table(path):
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+# lif
+
+
+def test_a_neuron_is_simulated_as_kzoo_does_and_its_numbers_are_written(folder, capsys):
+    assert bio("lif", "--tau", 10, "--v-rest", -65, "--amplitude", 0.4, "--duration", 200, "--out", "a") == 0
+    expected = simulate(LIF(tau=10e-3, v_rest=-65e-3), currents.step(0.2, 1e-4, 0.4e-9))
+    with np.load(folder / "a" / "recording.npz", allow_pickle=False) as found:
+        np.testing.assert_allclose(found["voltage_v"], expected.voltage[:, 0], rtol=0, atol=1e-15)
+        np.testing.assert_allclose(found["current_a"], expected.current[:, 0], rtol=1e-12)
+        np.testing.assert_allclose(found["time_s"], np.arange(2000) * 1e-4)
+        np.testing.assert_allclose(found["spike_times_s"], expected.spike_times())
+    written = [float(row["time_s"]) for row in table(folder / "a" / "spikes.csv")]
+    np.testing.assert_allclose(written, expected.spike_times(), atol=1e-9)
+    run = json.loads((folder / "a" / "run.json").read_text(encoding="utf-8"))
+    assert run["engine"] == "numpy"
+    assert run["neuron"] == pytest.approx({**vars(LIF()), "tau": 10e-3, "v_rest": -65e-3})
+    assert run["results"]["spikes"] == len(written) > 5
+    assert (folder / "a" / "neuron.png").read_bytes().startswith(b"\x89PNG")
+    shown = capsys.readouterr()
+    assert "engine numpy" in shown.out
+    assert f"{len(written)} spikes, {len(written) / 0.2:.4g} Hz" in shown.out
+    on_grid = theory.rate_on_grid(LIF(tau=10e-3, v_rest=-65e-3), 0.4e-9, 1e-4)
+    assert f"in such steps {float(on_grid):.4g} Hz" in shown.out
+    assert "Wrote a: neuron.png, recording.npz, spikes.csv, run.json." in shown.out
+    assert shown.err == ""
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        (["constant"], currents.constant(0.1, 1e-4, 0.3e-9)),
+        (["step", "--start", 10, "--stop", 50, "--baseline", 0.1], currents.step(0.1, 1e-4, 0.3e-9, 0.01, 0.05, 1e-10)),
+        (["ramp"], currents.ramp(0.1, 1e-4, 0.3e-9)),
+        (["sine", "--frequency", 40], currents.sine(0.1, 1e-4, 0.3e-9, frequency=40)),
+        (["pulses", "--frequency", 50, "--width", 2], currents.pulses(0.1, 1e-4, 0.3e-9, frequency=50, width=2e-3)),
+        (["noise", "--current-sigma", 0.01, "--seed", 3], currents.noise(0.1, 1e-4, 0.3e-9, sigma=1e-11, seed=3)),
+        (
+            ["ou", "--current-sigma", 0.2, "--correlation", 8],
+            currents.ornstein_uhlenbeck(0.1, 1e-4, 0.3e-9, sigma=2e-10, tau=8e-3, seed=0),
+        ),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_each_waveform_and_its_flags_reach_the_neuron(flags, expected, folder):
+    assert bio("lif", "--duration", 100, "--out", "a", "--current", *flags) == 0
+    with np.load(folder / "a" / "recording.npz", allow_pickle=False) as found:
+        np.testing.assert_allclose(found["current_a"], expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["mine.txt", "mine.csv", "mine.npy"])
+def test_a_current_comes_from_a_file_of_nanoamperes(name, folder):
+    if name.endswith(".npy"):
+        np.save(folder / name, np.array([0.0, 0.5]))
+    else:
+        (folder / name).write_text("0\n0.5\n" if name.endswith(".txt") else "0, 0.5", encoding="utf-8")
+    assert bio("lif", "--current", name, "--duration", 100, "--out", "a") == 0
+    with np.load(folder / "a" / "recording.npz", allow_pickle=False) as found:
+        np.testing.assert_allclose(found["current_a"], np.repeat([0, 0.5e-9], 500))
+    assert bio("lif", "--current", name, "--duration", 100, "--interval", 20, "--out", "a") == 0
+    with np.load(folder / "a" / "recording.npz", allow_pickle=False) as found:
+        np.testing.assert_allclose(found["current_a"], np.repeat([0, 0.5e-9], [200, 800]))
+
+
+def test_noise_is_that_of_its_seed_and_siegert_stands_beside_it(folder, capsys):
+    assert bio("lif", "--current", "constant", "--sigma", 5, "--seed", 4, "--out", "a") == 0
+    expected = simulate(LIF(), currents.constant(0.5, 1e-4, 0.3e-9), sigma=5e-3, seed=4)
+    with np.load(folder / "a" / "recording.npz", allow_pickle=False) as found:
+        np.testing.assert_array_equal(found["spike_times_s"], expected.spike_times())
+    siegert = float(theory.rate_under_noise(LIF(), 0.3e-9, 5e-3, 1e-4))
+    assert f"{siegert:.4g} Hz with it (Siegert)" in capsys.readouterr().out
+
+
+def test_below_threshold_a_sine_is_compared_with_its_gain(capsys, folder):
+    assert bio("lif", "--current", "sine", "--amplitude", 0.1, "--frequency", 20, "--out", "a") == 0
+    run = json.loads((folder / "a" / "run.json").read_text(encoding="utf-8"))["results"]
+    assert run["amplitude_v"] == pytest.approx(run["amplitude_theory_v"], rel=0.01)
+    assert "moves the voltage by 3.697 mV" in capsys.readouterr().out  # 10 mV / √(1 + (2π 20 Hz 20 ms)²)
+
+
+# fi
+
+
+def test_a_curve_is_beside_its_formulas(folder, capsys):
+    flags = ["--to", 0.6, "--count", 7, "--sigma", 0, 5, "--duration", 3000, "--out", "a"]
+    assert bio("fi", *flags) == 0
+    rows = table(folder / "a" / "fi.csv")
+    amperes = np.array([float(row["current_a"]) for row in rows])
+    np.testing.assert_allclose(amperes, np.linspace(0, 0.6e-9, 7))
+    quiet = np.array([float(row["rate_hz, no noise"]) for row in rows])
+    np.testing.assert_allclose(quiet, theory.rate_on_grid(LIF(), amperes, 1e-4), rtol=1e-9)
+    np.testing.assert_allclose([float(row["rate_continuous_hz"]) for row in rows], theory.rate(LIF(), amperes))
+    noisy = np.array([float(row["rate_hz, noise of 5 mV"]) for row in rows])
+    siegert = np.array([float(row["siegert_hz, noise of 5 mV"]) for row in rows])
+    np.testing.assert_allclose(siegert, theory.rate_under_noise(LIF(), amperes, 5e-3, 1e-4), rtol=1e-8)
+    np.testing.assert_allclose(noisy, siegert, atol=8)  # 3 s hold 300 spikes: at CV 0.3 that is 1.7 Hz in one deviation
+    assert (folder / "a" / "fi.png").is_file()
+    assert "rheobase 0.2 nA" in capsys.readouterr().out
+
+
+# Repeating
+
+
+def test_a_run_is_repeated_from_what_it_wrote(folder, capsys):
+    (folder / "mine.txt").write_text("0.3\n", encoding="utf-8")
+    assert bio("lif", "--current", "mine.txt", "--sigma", 2.5, "--dt", 0.05, "--v_rest=-7e1", "--out", "a") == 0
+    capsys.readouterr()
+    (folder / "elsewhere").mkdir()
+    assert bio("repeat", "a", "--out", "b") == 0
+    assert bio("repeat", "a/run.json", "--out", "c") == 0
+    one = (folder / "a" / "spikes.csv").read_text(encoding="utf-8")
+    assert one == (folder / "b" / "spikes.csv").read_text(encoding="utf-8")
+    assert one.count("\n") > 10
+    runs = [json.loads((folder / name / "run.json").read_text(encoding="utf-8")) for name in "abc"]
+    assert runs[0] == runs[1] == runs[2]
+    assert runs[0]["flags"].count("--dt=0.05") == 1
+
+
+def test_without_out_the_next_free_folder_is_taken_and_a_folder_of_other_files_is_left_alone(folder, capsys):
+    for number in (1, 2):
+        assert bio("lif", "--duration", 20) == 0
+        assert (folder / "bio" / f"lif-{number}" / "run.json").is_file()
+    (folder / "mine").mkdir()
+    (folder / "mine" / "letter.txt").write_text("dear", encoding="utf-8")
+    assert bio("lif", "--duration", 20, "--out", "mine") == 2
+    assert "mine holds other files" in capsys.readouterr().err
+    assert [path.name for path in (folder / "mine").iterdir()] == ["letter.txt"]
+    assert bio("lif", "--duration", 20, "--out", "bio/lif-1") == 0
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["lif", "--tau", 0], "--tau: got 0 ms; expected a finite number above 0 ms.\n"),
+        (["lif", "--v-reset", -40], "--v-reset: got -40 mV; expected below v_threshold = -50 mV"),
+        (["lif", "--t-ref", -1], "--t-ref: got -1 ms; expected a finite number at least 0 ms"),
+        (["lif", "--amplitude", "nan"], "--amplitude: got nan nA"),
+        (["lif", "--dt", 30], "--dt: got 30 ms; expected a finite number above 0 ms and at most 20 ms"),
+        (["lif", "--duration", 0], "--duration: got 0 ms"),
+        (["lif", "--sigma", -1], "--sigma: got -1 mV"),
+        (["lif", "--seed", -1, "--sigma", 1], "--seed: got -1"),
+        (["lif", "--current", "stp"], "expected one of constant, step, ramp, sine, pulses, noise, ou, or a file"),
+        (["lif", "--current", "sine", "--width", 3], "--width goes with pulses; the current is sine"),
+        (["lif", "--current", "ou", "--correlation", 0], "--correlation: got 0 ms"),
+        (["lif", "--interval", 3], "--interval goes with a file"),
+        (["lif", "--engine", "brain-cpp"], "Did you mean 'brian-cpp'?"),
+        (["fi", "--from", 1, "--to", 0.5], "--from: got 1 nA; expected below --to"),
+        (["fi", "--count", 1], "--count: got 1; expected at least 2"),
+        (["fi", "--sigma", 0, -2], "--sigma: got -2 mV"),
+        (["liff"], "No command 'bio liff'. Did you mean 'lif'?"),
+        (["repeat", "nowhere"], "cannot be read"),
+    ],
+    ids=lambda value: " ".join(map(str, value)) if isinstance(value, list) else "",
+)
+def test_what_is_refused_is_said_with_its_flag_and_nothing_is_written(words, said, folder, capsys):
+    assert bio(*words) == 2
+    shown = capsys.readouterr()
+    assert said in shown.err
+    assert "Traceback" not in shown.err
+    assert " given in" not in shown.err
+    assert not list(folder.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [("a.txt", "one\n", "no numbers"), ("a.txt", "", "shape (0,)"), ("a.csv", "1,nan", "got nan")],
+)
+def test_a_file_without_numbers_is_refused(name, content, said, folder, capsys):
+    (folder / name).write_text(content, encoding="utf-8")
+    assert bio("lif", "--current", name) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_file_that_would_run_code_is_refused(folder, capsys):
+    np.save(folder / "a.npy", np.array([{}], dtype=object), allow_pickle=True)
+    assert bio("lif", "--current", "a.npy") == 2
+    assert "allow_pickle=False" in capsys.readouterr().err
+
+
+def test_a_run_json_of_something_else_is_refused(folder, capsys):
+    (folder / "run.json").write_text(json.dumps({"command": "repeat", "flags": ["run.json"]}), encoding="utf-8")
+    assert bio("repeat", "run.json") == 2
+    assert "cannot repeat" in capsys.readouterr().err
+
+
+# Help
+
+
+@pytest.mark.parametrize("name", ["lif", "fi"])
+def test_help_names_every_flag_with_its_unit_and_default(name, capsys):
+    with pytest.raises(SystemExit) as left:
+        bio(name, "--help")
+    assert left.value.code == 0
+    text = re.sub(r"\s+", " ", capsys.readouterr().out)
+    for words in (
+        "--tau ms",
+        "(default: 20)",
+        "--resistance MΩ",
+        "--v-rest mV",
+        "(default: -70)",
+        "--dt ms",
+        "--seed S",
+    ):
+        assert words in text
+    assert main(["bio"]) == 2
+    assert "kzoo bio lif|fi|network|repeat" in capsys.readouterr().out
+
+
+def test_no_keras_and_no_brian_is_loaded():
+    code = (
+        "import sys; from kzoo.cli import main; assert main(['bio', 'lif', '--duration', '20']) == 0\n"
+        "sys.exit(' '.join({'keras', 'brian2', 'matplotlib.pyplot'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.stderr.strip() == ""
+    assert (Path.cwd() / "bio" / "lif-1" / "run.json").is_file()
