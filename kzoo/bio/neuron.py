@@ -10,16 +10,27 @@ import math
 
 import numpy as np
 
-from kzoo.bio import checks
+from kzoo.bio import checks, engines
 from kzoo.bio.engines import numpy as numpy_engine
 from kzoo.bio.parameters import LIF
 from kzoo.bio.records import Recording
 from kzoo.errors import ParameterError
 
-ENGINES = ("auto", "numpy", "brian-numpy", "brian-cython", "brian-cpp")
+ENGINES = ("auto", *engines.ENGINES)
 
 
-def simulate(parameters, current, dt=1e-4, v_start=None, engine="auto", *, sigma=0.0, seed=0) -> Recording:
+def simulate(
+    parameters,
+    current,
+    dt=1e-4,
+    v_start=None,
+    engine="auto",
+    *,
+    sigma=0.0,
+    seed=0,
+    timeout=None,
+    progress=None,
+) -> Recording:
     """Lets n neurons with the same parameters run, each with its own current.
 
     Arguments:
@@ -27,14 +38,18 @@ def simulate(parameters, current, dt=1e-4, v_start=None, engine="auto", *, sigma
         current: (t,) or (t, n) [A]: what acts in each step.
         dt: [s], above 0 and at most tau.
         v_start: voltage at the start [V]: a number, or (n,); v_rest by default.
-        engine: one of `ENGINES`. "auto" is "numpy", the quickest for single neurons.
+        engine: one of `ENGINES`. "auto" is "numpy", the quickest for single neurons. Where the one asked for cannot
+            run, "numpy" does, and `Recording.note` says why.
         sigma: Gaussian noise of the membrane [V]: without a threshold its stationary standard deviation is
             sigma / √2, as in tau dV = (V∞ - V) dt + sigma √tau dW. It enters as a current, see `noise_current`, which
             is part of the recorded one; so the same noise runs on every engine.
         seed: of the noise, an integer of 0 or more.
+        timeout: seconds of wall time for an engine that is a process of its own, or None.
+        progress: a function of a sentence, called where "brian-cpp" builds its program, which takes some ten seconds.
 
     Returns: `Recording`.
     Raises: ParameterError if an argument is out of its bounds; it names the parameter, its unit and the bounds.
+        engines.process.Failed, a KzooError, if another engine's process fails or takes too long.
     """
     _check_parameters(parameters)
     dt = parameters.check_dt(dt)
@@ -43,35 +58,32 @@ def simulate(parameters, current, dt=1e-4, v_start=None, engine="auto", *, sigma
     engine = checks.choice("engine", engine, ENGINES)
     if checks.quantity("sigma", sigma, "mV", least=0.0):
         current = current + noise_current(parameters, sigma, *current.shape, dt=dt, seed=seed)
-    if engine in ("auto", "numpy"):
-        return numpy_engine.simulate(parameters, current, dt, v_start)
-    from kzoo.bio import engines
-
-    engine, note = engines.pick(engine)
+    if timeout is not None:
+        timeout = checks.quantity("timeout", timeout, "s", above=0.0)
+    engine, note = engines.pick(engine) if engine not in ("auto", "numpy") else ("numpy", "")
+    given = parameters, current, dt, v_start
     if engine == "numpy":
-        recording = numpy_engine.simulate(parameters, current, dt, v_start)
+        recording = numpy_engine.simulate(*given)
     elif engine == "brian-cpp":
-        from kzoo.bio.engines import standalone
-
-        recording = standalone.simulate(parameters, current, dt, v_start)
+        recording = engines.standalone.simulate(*given, timeout, progress)
     else:
         from kzoo.bio.engines import brian
 
-        recording = brian.simulate(parameters, current, dt, v_start, engine.removeprefix("brian-"))
+        recording = brian.simulate(*given, engine.removeprefix("brian-"), timeout)
     return dataclasses.replace(recording, note=note) if note else recording
 
 
 def rates(parameters, currents, duration=1.0, dt=1e-4, *, sigma=0.0, seed=0, skip=None) -> np.ndarray:
     """The firing rates of neurons with constant currents, all in one run of the NumPy engine.
 
-    Without noise a rate is the reciprocal of the mean interval, so that it does not depend on where the last spike
-    falls; a neuron with fewer than two spikes has their number over the duration. With noise it is the number of
+    Without noise a rate is the reciprocal of the interval, so that it does not depend on where the last spike falls; a
+    neuron with fewer than two spikes has their number over the duration. With noise it is the number of
     spikes over the time after `skip`.
 
     Arguments:
         parameters: `LIF`.
         currents: (n,) [A].
-        duration: [s], `skip` included.
+        duration: [s], `skip` included; without noise the run ends earlier where every rate is known.
         dt: [s].
         sigma, seed: noise of the membrane [V], as in `simulate`; each neuron has its own.
         skip: [s] at the beginning that are not counted, shorter than `duration`; by default 0 without noise, else

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kzoo.bio import LIF, Recording, rates, simulate, theory
-from kzoo.bio.engines import numpy as engine
+from kzoo.bio import LIF, Recording, engines, rates, simulate, theory
+from kzoo.bio.engines import brian
+from kzoo.bio.engines import numpy as numpy_engine
 from kzoo.bio.neuron import noise_current, noise_deviation
 from kzoo.errors import ParameterError
 
@@ -37,7 +38,7 @@ def by_hand(p, current, dt, v):
 def test_both_loops_do_what_the_definition_says(t_ref):
     p, current = LIF(t_ref=t_ref), noisy()
     many, few = simulate(p, current, DT), simulate(p, current[:, :3], DT)
-    assert few.num_neurons < engine.FEW < many.num_neurons
+    assert few.num_neurons < numpy_engine.FEW < many.num_neurons
     for i in range(50):
         voltage, spikes = by_hand(p, current[:, i], DT, p.v_rest)
         np.testing.assert_array_equal(many.spikes[:, i], spikes)
@@ -162,7 +163,7 @@ def test_rates_with_noise_are_those_of_a_recording_with_the_same_noise():
 
 def test_rates_draw_the_same_noise_in_chunks(monkeypatch):
     whole = rates(LIF(), np.full(7, 0.2e-9), 0.2, DT, sigma=5e-3)
-    monkeypatch.setattr(engine, "_CHUNK", 7 * 13)
+    monkeypatch.setattr(numpy_engine, "_CHUNK", 7 * 13)
     np.testing.assert_array_equal(rates(LIF(), np.full(7, 0.2e-9), 0.2, DT, sigma=5e-3), whole)
 
 
@@ -170,6 +171,26 @@ def test_a_neuron_that_fires_once_or_never_has_the_number_over_the_duration():
     p = LIF()
     one = theory.rheobase(p) + 1e-13  # the first spike after 0.15 s, the second after 0.3 s
     assert rates(p, [0.0, one], 0.25, DT).tolist() == [0.0, 1 / 0.25]
+
+
+def test_rates_without_noise_are_those_of_whole_recordings():
+    p = LIF(v_rest=-45e-3, t_ref=1e-3)  # fires without a current, and once where the current holds it below
+    mean = np.append(np.linspace(-0.3e-9, 0.5e-9, 50), -12e-9)  # the last one pulls it below before it can fire
+    recording = simulate(p, np.tile(mean, (3000, 1)), DT)
+    counts = recording.spikes.sum(0)
+    assert {0, 1} < set(counts)
+    once = np.flatnonzero(counts < 2)
+    found = rates(p, mean, 0.3, DT)
+    np.testing.assert_allclose(found[once], counts[once] / 0.3)
+    for i in np.flatnonzero(counts > 1):
+        gaps = np.diff(recording.spike_times(i))
+        np.testing.assert_allclose(gaps, 1 / found[i], rtol=1e-9)
+
+
+def test_the_threshold_itself_is_no_spike():
+    p = LIF(v_rest=1.0, v_threshold=1.0, v_reset=0.0)
+    for neurons in (1, 50):
+        assert not simulate(p, np.zeros((100, neurons)), DT).spikes.any()
 
 
 def test_a_neuron_that_rests_above_its_threshold_fires_without_a_current():
@@ -200,6 +221,7 @@ def test_a_neuron_that_rests_above_its_threshold_fires_without_a_current():
         (lambda: rates(LIF(), [0.0], duration=0), "duration: got 0 ms; expected .* at least 0.1 ms"),
         (lambda: rates(LIF(), [0.0], skip=1.0), "skip: got 1000 ms; expected .* below 1000 ms"),
         (lambda: noise_current(LIF(), 1e-3, 0), "steps: got 0"),
+        (lambda: simulate(LIF(), [0.0], timeout=0), "timeout: got 0 s; expected a finite number above 0 s"),
     ],
 )
 def test_nonsense_is_refused(call, message):
@@ -211,3 +233,28 @@ def test_importing_the_wing_imports_neither_keras_nor_brian_nor_scipy():
     code = "import sys, kzoo.bio; sys.exit(' '.join({'keras', 'matplotlib', 'brian2', 'scipy'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.stderr.strip() == ""
+
+
+def test_an_engine_that_cannot_run_is_replaced_and_the_recording_says_why(monkeypatch):
+    monkeypatch.setattr(engines, "pick", lambda engine: ("numpy", f"no {engine} here"))
+    recording = simulate(LIF(), np.full(2000, 0.3e-9), DT, engine="brian-cython")
+    assert (recording.engine, recording.note) == ("numpy", "no brian-cython here")
+    np.testing.assert_array_equal(recording.voltage, simulate(LIF(), np.full(2000, 0.3e-9), DT).voltage)
+
+
+@pytest.mark.parametrize("engine", engines.ENGINES[1:])
+def test_an_engine_is_handed_the_checked_arguments_the_noise_included(engine, monkeypatch):
+    taken = []
+
+    def ran(*arguments):
+        taken.append(arguments)
+        return Recording(DT, arguments[1], arguments[1], arguments[1] > 0, engine)
+
+    monkeypatch.setattr(engines, "pick", lambda engine: (engine, ""))
+    monkeypatch.setattr(engines.standalone if engine == "brian-cpp" else brian, "simulate", ran)
+    said, mean = [], [0.1e-9] * 5
+    found = simulate(LIF(), mean, DT, -60e-3, engine, sigma=2e-3, seed=4, timeout=9, progress=said.append)
+    (parameters, current, dt, v_start, *rest) = taken[0]
+    assert (parameters, dt, v_start.tolist(), found.engine) == (LIF(), DT, [-60e-3], engine)
+    np.testing.assert_array_equal(current, 0.1e-9 + noise_current(LIF(), 2e-3, 5, 1, DT, seed=4))
+    assert rest == ([9.0, said.append] if engine == "brian-cpp" else [engine.removeprefix("brian-"), 9.0])

@@ -107,10 +107,13 @@ class _State:
 def spike_counts(parameters, currents, steps, dt, v_start, noise=0.0, seed=0, skip=0):
     """Counts the spikes of n neurons, each with a constant current, without keeping voltages.
 
+    Without noise it ends as soon as every neuron that goes on firing has two spikes to count: after a reset a neuron
+    does the same again, to the last bit, so that all its intervals are equal.
+
     Arguments:
         parameters: `LIF`.
         currents: float64 (n,) [A].
-        steps: how many.
+        steps: how many at most.
         dt: [s].
         v_start: float64 (n,) [V].
         noise: standard deviation [A] of a current that is drawn anew in each step for each neuron.
@@ -123,6 +126,7 @@ def spike_counts(parameters, currents, steps, dt, v_start, noise=0.0, seed=0, sk
     counts, first, last = (np.zeros(count, np.int64) for _ in range(3))
     state, spikes = _State(parameters, dt, v_start), np.empty(count, bool)
     mean = parameters.v_rest + parameters.resistance * currents
+    repeating = np.flatnonzero(mean > parameters.v_threshold)
     rng = np.random.default_rng(seed)
     rows = max(1, _CHUNK // count)
     for k in range(steps):
@@ -138,4 +142,6 @@ def spike_counts(parameters, currents, steps, dt, v_start, noise=0.0, seed=0, sk
             np.copyto(first, k, where=spikes & (counts == 0))
             np.copyto(last, k, where=spikes)
             counts += spikes
+            if not noise and (counts[repeating] > 1).all():
+                break
     return counts, first, last
