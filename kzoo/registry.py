@@ -160,6 +160,15 @@ _MODELS = {
             kinds=("image",),
             tasks=("generation",),
         ),
+        ModelInfo(
+            "snn",
+            "spiking",
+            "kzoo.models.snn:SNN",
+            "Spiking network: leaky integrate-and-fire neurons trained by surrogate gradients",
+            ("digits", "mnist"),
+            kinds=("image",),
+            demo="lif",
+        ),
     )
 }
 

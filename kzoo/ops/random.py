@@ -12,7 +12,7 @@ numbers of `jax.random`. `keep_mask` needs only 16 bits an element, so each coun
 `seed` is everywhere an int, a `keras.random.SeedGenerator`, or the key itself: a tensor (2,) as its `next()`
 returns. A shape may hold scalar tensors where TensorFlow does not know a size before it runs.
 
-Equal on all backends: `bits`, `randint`, `keep_mask`, `uniform` exactly; `normal` to within 5e-7.
+Equal on all backends: `bits`, `lanes`, `randint`, `keep_mask`, `uniform` exactly; `normal` to within 5e-7.
 """
 
 import math
@@ -24,7 +24,7 @@ from keras import ops
 
 from kzoo import backend, seeds
 
-__all__ = ["Seeds", "bits", "dropout", "erfinv", "keep_mask", "kept_fraction", "normal", "randint", "uniform"]
+__all__ = ["Seeds", "bits", "dropout", "erfinv", "keep_mask", "kept_fraction", "lanes", "normal", "randint", "uniform"]
 
 # Draws in validation count from here, those in training from 0, so that the two never share a key.
 _VALIDATION_START = 2**30
@@ -99,15 +99,22 @@ def randint(shape, seed, minval, maxval):
 def keep_mask(shape, rate, seed):
     """Booleans, which elements a dropout keeps: each True with probability `kept_fraction(rate)`.
 
+    An element is kept where its lane, see `lanes`, is at least round(rate * 65536) - 32768.
+    """
+    return lanes(shape, seed) >= np.int16(_threshold(rate) - 2**15)
+
+
+def lanes(shape, seed):
+    """Uniform integers in [-32768, 32768) as int16, four to a counter, for what needs no finer numbers.
+
     Element e takes the signed 16-bit lane e of the words: both halves, the lower first, of the first words of
-    ceil(size / 4) counters, then of their second words. It is kept where lane >= round(rate * 65536) - 32768.
+    ceil(size / 4) counters, then of their second words.
     """
     size = _size(shape)
     words = backend.random_bits(_key(seed), (size + 3) // 4)
     # The last axis of one element, since TensorFlow does not split an axis of unknown size.
-    lanes = ops.view(ops.reshape(words, (2, -1, 1)), "int16")
-    kept = lanes >= np.int16(_threshold(rate) - 2**15)
-    return ops.reshape(ops.reshape(kept, (-1,))[:size], shape)
+    halves = ops.view(ops.reshape(words, (2, -1, 1)), "int16")
+    return ops.reshape(ops.reshape(halves, (-1,))[:size], shape)
 
 
 def kept_fraction(rate: float) -> float:
