@@ -1,8 +1,8 @@
 """Networks of LIF neurons: descriptions that are checked when they are made, and `run` on any engine.
 
 `Spiking` is a network of populations whose spikes reach each other through weighted synapses with delays. A spike moves
-the voltage of its target at once by the synapse's weight, or adds it to a current or a conductance that decays. `Graded`
-is a network without spikes, in which voltages act on each other.
+the voltage of its target at once by the synapse's weight, or adds it to a current or a conductance that decays.
+`Graded` is a network without spikes, in which voltages act on each other.
 
 Ready ones: `balanced`, `cuba`, `coba`, `brunel` with its `REGIMES`.
 
@@ -298,8 +298,10 @@ class Spiking:
                 channel = found.index(kind)
             sources, targets = self.neurons(synapses.source), self.neurons(synapses.target)
             first, reached, order = _connect(synapses, sources, targets, self.size, np.random.default_rng(seed))
-            weights, delays = (np.atleast_1d(value) for value in (synapses.weight, synapses.delay))
-            weights, delays = (value[order] if len(value) > 1 else value for value in (weights, delays))
+            weights, delays = (
+                value[order] if np.ndim(value) and len(value) else np.full(1, value if np.ndim(value) == 0 else 0.0)
+                for value in (synapses.weight, synapses.delay)
+            )
             # To the nearest step, a half upwards, as Brian2 does.
             wires.append(plan.Wires(channel, first, reached, weights, np.floor(delays / dt + 0.5).astype(np.int64)))
         return found, wires
@@ -375,9 +377,8 @@ class Graded:
         sources, targets = np.nonzero(self.weights.T)
         first = np.searchsorted(sources, np.arange(self.size + 1)).astype(np.int64)
         values = self.weights.T[sources, targets]
-        # One number would count as the weight of all.
-        values = values if len(values) != 1 else np.broadcast_to(values, 1)
-        wires = plan.Wires(0, first, targets.astype(np.int32), values, np.zeros(1, np.int64))
+        values = values if len(values) else np.zeros(1)
+        wires = plan.Wires(None, first, targets.astype(np.int32), values, np.zeros(1, np.int64))
         return plan.Plan(
             size=self.size,
             dt=dt,

@@ -99,11 +99,12 @@ def drive(given, neurons):
     """The Poisson spikes from outside, added where Brian2 delivers those of synapses."""
     counts = given.drive.counter()
     moves = neurons.variables["v"], neurons.variables["not_refractory"]
+    clock = brian2.defaultclock.variables["timestep"]
 
     @brian2.network_operation(when="synapses", name="drive")
     def kick():
         v, free = (variable.get_value() for variable in moves)
-        step = int(brian2.defaultclock.timestep)
+        step = clock.get_value().item()
         v += np.where(free, given.drive.weight * counts(step), 0.0)
 
     return kick

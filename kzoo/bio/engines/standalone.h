@@ -3,11 +3,23 @@
 // Input: records on stdin, each a count and the bytes of an element as two int64, then the elements, in the order in
 // which standalone.py writes them. Output: such records on stdout. Messages go to stderr.
 #pragma once
+// Those of the standard library that Brian2's files include too: compiled once for all of them.
 #include <algorithm>
+#include <climits>
+#include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
+#include <fstream>
 #include <iostream>
+#include <iterator>
+#include <map>
+#include <random>
+#include <set>
+#include <string>
+#include <tuple>
+#include <utility>
 #include <vector>
 #ifdef __linux__
 #include <signal.h>
