@@ -17,11 +17,13 @@ from kzoo.errors import ParameterError
 # -ζ(1/2) / √(2π): by so many standard deviations of a step a random walk that is only looked at after each step seems
 # to have a barrier farther away. Broadie, Glasserman and Kou 1997, doi:10.1111/1467-9965.00035.
 SEEN_AFTER_STEPS = 0.5825971579390106
+# What drift towards the barrier adds: -ζ(-1/2) / (2 √(2π)) δ² and ζ(-3/2) / (24 √(2π)) δ⁴, beside δ / 4.
+_SQUARE, _FOURTH = 0.0414673, -0.00042363
 
 _ROOT_PI = math.sqrt(math.pi)
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(48)
 # Beyond, erfcx is its asymptotic series to the last bit.
-_FAR = 500.0
+_FAR = 5000.0
 
 
 class Stability(typing.NamedTuple):
@@ -97,9 +99,10 @@ def siegert(mu, sigma, tau, threshold, reset, t_ref, dt=None):
     With sigma = 0 it is the f-I curve without noise.
 
     A simulation in steps of dt sees a crossing only at the end of a step, and misses some. For such a one give `dt`:
-    the threshold is then raised by 0.5826 sigma √(dt / tau), see `SEEN_AFTER_STEPS`, and t_ref is replaced by what the
-    engines hold, one step less than refractory_steps(dt), as the step of the spike belongs to both intervals. This
-    is for noise that moves the voltage more in a step than the mean does; without noise, see `rate_on_grid`.
+    the threshold is then raised to where the voltage is on average when a crossing is seen, see `overshoot`: by
+    0.5826 sigma √(dt / tau) or, if mu is above the threshold, more. And t_ref is replaced by the time for which the
+    engines hold the voltage, one step less than refractory_steps(dt) or none. With sigma = 0 it is `rate_on_grid`.
+    What remains is an effect of the grid that noise too weak to blur a step leaves of `rate_on_grid`'s own.
 
     Arguments:
         mu: where the voltage tends to without noise [V], a number or an array.
@@ -121,14 +124,43 @@ def siegert(mu, sigma, tau, threshold, reset, t_ref, dt=None):
     barrier = threshold
     if dt is not None:
         dt = checks.quantity("dt", dt, "ms", above=0.0, most=tau)
-        barrier = threshold + SEEN_AFTER_STEPS * sigma * math.sqrt(dt / tau)
+        moved = sigma * math.sqrt(dt / tau)  # by noise in a step
+        with np.errstate(divide="ignore", invalid="ignore"):
+            drift = np.where(sigma > 0, (mu - threshold) * (dt / tau) / moved, 0.0)
+        barrier = threshold + moved * overshoot(np.minimum(drift, 1e100))  # which is finite
         t_ref = max(0, math.floor(t_ref / dt + 1e-3) - 1) * dt
     # Where the noise is so weak that erfcx has become 1 / (√π x), the mean alone decides.
     noisy = sigma > 1e-12 * np.abs(np.maximum(barrier - mu, mu - reset))
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         passage = _ROOT_PI * _integral((reset - mu) / sigma, (barrier - mu) / sigma)
-        still = np.where(mu > barrier, np.log((mu - reset) / (mu - barrier)), np.inf)
+        still = np.where(mu > threshold, np.log((mu - reset) / (mu - threshold)), np.inf)
+        if dt is not None:
+            still = (np.floor(still * (tau / dt)) + 1) * (dt / tau)
         return _reciprocal(t_ref + tau * np.where(noisy, passage, still))
+
+
+def overshoot(drift):
+    """How far a random walk is beyond a distant barrier on average when it is first seen there.
+
+    Its steps are normal with mean `drift` and variance 1. For a drift above 0 by Spitzer's identity
+
+        (1 + drift²) / (2 drift) - sum over n of E[max(0, -S_n)] / n,   S_n normal with mean n drift and variance n;
+
+    it rises from `SEEN_AFTER_STEPS` by a quarter of the drift at first, and by half of a large one. For a drift of 0 or
+    less `SEEN_AFTER_STEPS` itself: so far the barrier seems to be for the rare walks that come there.
+
+    Source: Siegmund 1985, Sequential Analysis, doi:10.1007/978-1-4757-1862-1, for the overshoot; Chang and Peres 1997,
+    doi:10.1214/aop/1024404419, for the series by which a drift below 1 is served, to 2e-5.
+    """
+    drift = np.maximum(checks.array("drift", drift, dims=(0, 1, 2)), 0.0)
+    large = np.maximum(drift, 1.0)
+    n = np.sqrt(np.arange(1, 65))
+    z = n * large[..., None]
+    below = (np.exp(-(z**2) / 2) / math.sqrt(2 * math.pi) - z * special.ndtr(-z)) / n
+    far = (1 / large + large) / 2 - below.sum(-1)
+    small = np.minimum(drift, 1.0)
+    near = SEEN_AFTER_STEPS + small / 4 + _SQUARE * small**2 + _FOURTH * small**4
+    return np.where(drift > 1, far, near)
 
 
 def rate_under_noise(parameters, current, sigma, dt=None):
@@ -293,7 +325,7 @@ def _tail(low, high):
     s = (near[0] + near[1])[..., None] / 2 + (near[1] - near[0])[..., None] / 2 * _NODES
     inner = (special.erfcx(np.sinh(s)) * np.cosh(s)) @ _WEIGHTS * (near[1] - near[0]) / 2
     low, high = np.maximum(low, _FAR), np.maximum(high, _FAR)
-    return inner + (np.log(high / low) + (high**-2.0 - low**-2.0) / 4 - 3 * (high**-4.0 - low**-4.0) / 16) / _ROOT_PI
+    return inner + (np.log(high / low) + (high**-2.0 - low**-2.0) / 4) / _ROOT_PI
 
 
 def _roots(function, x, above):

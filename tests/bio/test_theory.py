@@ -101,6 +101,14 @@ def test_siegert_without_noise_is_the_curve_without_noise_and_weak_noise_comes_n
         np.testing.assert_allclose(theory.rate_under_noise(p, current, sigma), exact, rtol=1e-6)
 
 
+@pytest.mark.parametrize("sigma", [1e-4, 1e-7, 1e-11])
+def test_the_weakest_noise_makes_a_neuron_fire_whose_mean_is_the_threshold(sigma):
+    # √π ∫ erfcx from 0 to x is ln(2x) + γ/2 for a large x, to 1 / (2x)².
+    climb = math.log(2 * 10e-3 / sigma) + np.euler_gamma / 2
+    expected = 1 / (2e-3 + 20e-3 * climb)
+    assert theory.siegert(20e-3, sigma, **BRUNEL) == pytest.approx(expected, rel=1e-4 if sigma > 1e-6 else 1e-12)
+
+
 def test_siegert_stays_finite_and_rises_with_the_mean():
     mu = np.linspace(-1, 10, 4001)
     for sigma in (1e-4, 1e-3, 1e-2, 1.0):
@@ -125,10 +133,47 @@ def test_the_values_of_the_correction():
     mu = np.array([15e-3, 18e-3, 22e-3])
     np.testing.assert_allclose(theory.siegert(mu, 5e-3, **BRUNEL), [9.461, 19.620, 35.302], atol=1e-3)
     np.testing.assert_allclose(theory.siegert(mu, 5e-3, **BRUNEL, dt=DT), [8.832, 18.722, 34.192], atol=0.03)
+    # Below the threshold it is the constant alone; above it, at 22 mV, a little more.
     raised = {**BRUNEL, "threshold": 20e-3 + 0.5825971579390106 * 5e-3 * math.sqrt(DT / 20e-3), "t_ref": 1.9e-3}
-    np.testing.assert_allclose(
-        theory.siegert(mu, 5e-3, **BRUNEL, dt=DT), theory.siegert(mu, 5e-3, **raised), rtol=1e-12
-    )
+    corrected, constant = theory.siegert(mu, 5e-3, **BRUNEL, dt=DT), theory.siegert(mu, 5e-3, **raised)
+    np.testing.assert_allclose(corrected[:2], constant[:2], rtol=1e-12)
+    assert 0.9995 < corrected[2] / constant[2] < 0.9998
+
+
+def test_a_walk_is_seen_beyond_its_barrier_by_the_overshoot():
+    # Spitzer's sum, long enough for each of these drifts.
+    n = np.arange(1, 200_001)
+    for drift in (0.02, 0.1, 0.5, 0.99, 1.01, 3.0, 40.0):
+        z = np.sqrt(n) * drift
+        below = (np.exp(-(z**2) / 2) / math.sqrt(2 * math.pi) - z * special.ndtr(-z)) / np.sqrt(n)
+        assert theory.overshoot(drift) == pytest.approx((1 + drift**2) / (2 * drift) - below.sum(), abs=2e-5)
+    np.testing.assert_array_equal(theory.overshoot([-3.0, -0.01, 0.0]), theory.SEEN_AFTER_STEPS)
+    assert theory.overshoot(1e100) == pytest.approx(0.5e100)
+    # And walks themselves.
+    for drift in (0.3, 2.0):
+        steps = drift + np.random.default_rng(0).standard_normal((4000, 400))
+        walks = np.cumsum(steps, 1)
+        barrier = 20.0
+        first = (walks > barrier).argmax(1)
+        beyond = walks[np.arange(4000), first] - barrier
+        assert beyond.min() > 0
+        assert beyond.mean() == pytest.approx(theory.overshoot(drift), abs=5 * beyond.std() / math.sqrt(4000))
+
+
+@pytest.mark.parametrize(("mu", "sigma"), [(50e-3, 1e-3), (50e-3, 5e-3), (150e-3, 5e-3)])
+def test_the_correction_holds_where_the_mean_moves_the_voltage_more_than_the_noise(mu, sigma):
+    p, dt = LIF(tau=20e-3, resistance=1.0, v_rest=0, v_threshold=20e-3, v_reset=10e-3, t_ref=2e-3), 5e-4
+    found = rates(p, np.full(2000, mu), 1.2, dt, sigma=sigma, skip=0.2)
+    assert found.std() / np.sqrt(2000) / found.mean() < 0.0005
+    assert found.mean() == pytest.approx(theory.rate_under_noise(p, mu, sigma, dt), rel=0.004)
+    assert abs(found.mean() / theory.rate_under_noise(p, mu, sigma) - 1) > 0.005
+
+
+def test_without_noise_the_corrected_rate_is_that_on_the_grid():
+    p = LIF()
+    current = np.linspace(0, 2e-9, 50)
+    np.testing.assert_allclose(theory.rate_under_noise(p, current, 0.0, DT), theory.rate_on_grid(p, current, DT))
+    assert np.isfinite(theory.rate_under_noise(p, current, 1e-300, DT)).all()
 
 
 def test_the_correction_holds_for_a_coarse_step():
