@@ -106,7 +106,7 @@ def test_the_weakest_noise_makes_a_neuron_fire_whose_mean_is_the_threshold(sigma
     # √π ∫ erfcx from 0 to x is ln(2x) + γ/2 for a large x, to 1 / (2x)².
     climb = math.log(2 * 10e-3 / sigma) + np.euler_gamma / 2
     expected = 1 / (2e-3 + 20e-3 * climb)
-    assert theory.siegert(20e-3, sigma, **BRUNEL) == pytest.approx(expected, rel=1e-4 if sigma > 1e-6 else 1e-12)
+    assert theory.siegert(20e-3, sigma, **BRUNEL) == pytest.approx(expected, rel=(sigma / 10e-3) ** 2 + 1e-14)
 
 
 def test_siegert_stays_finite_and_rises_with_the_mean():
