@@ -45,15 +45,16 @@ def tests(session, backend):
     """The whole suite with one backend, which kzoo has to find by itself; the demos and the simulated neurons apart."""
     alone(session, backend)
     # A file at a time on each of two processes, so that what a file shares is made once.
-    pytest(session, "-n", "2", "--dist", "loadfile", "--ignore=tests/demos", "--ignore=tests/bio")
+    apart = ("tests/demos", "tests/test_demo_command.py", "tests/bio")
+    pytest(session, "-n", "2", "--dist", "loadfile", *(f"--ignore={path}" for path in apart))
 
 
 @nox.session
 @nox.parametrize("backend", BACKENDS, ids=BACKENDS)
 def pages(session, backend):
-    """The demos with one backend, in a browser, if one is here."""
+    """The demos and their command with one backend, in a browser, if one is here."""
     alone(session, backend)
-    pytest(session, "-n", "2", "--dist", "loadfile", "tests/demos")
+    pytest(session, "-n", "2", "--dist", "loadfile", "tests/demos", "tests/test_demo_command.py")
 
 
 def alone(session, backend):
