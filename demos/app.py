@@ -31,6 +31,7 @@ PAGES = {
     "vae_app": "vae",
     "gan_app": "gan",
     "diffusion_app": "diffusion",
+    "lif_app": "lif",
 }
 
 # Colours come from the theme, so that they follow it into the dark. The class is named three times over to win

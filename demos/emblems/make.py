@@ -9,7 +9,9 @@ is the farthest, an arc as thick as the share;
 mamba: what the shipped preset's second layer writes at each letter of a line, and the state that it ends with;
 diffusion: five moments of a digit on its way out of noise, and what the shipped preset takes it to be at each of them;
 gan: a small game on eight clouds, real points round, made ones square, and where the discriminator's slope sends them;
-and digits of the shipped preset.
+and digits of the shipped preset;
+lif: a neuron's voltage under a noisy current, its spikes as strokes, and when thirty others fire, whose currents grow
+from row to row.
 """
 
 import html
@@ -310,6 +312,25 @@ def gan() -> str:
     return svg(parts)
 
 
+def lif() -> str:
+    from kzoo.bio import LIF, simulate
+
+    neuron, steps = LIF(), 3000
+    currents = np.linspace(0.14e-9, 0.45e-9, 30)
+    recording = simulate(neuron, np.tile(currents, (steps, 1)), sigma=3e-3, seed=5)
+    across = 8 + 224 * np.arange(steps) / steps
+    up = 66 - 1.9e3 * (recording.voltage[:, 14] - neuron.v_rest)
+    path = " ".join(f"{x:.1f},{y:.1f}" for x, y in zip(across[::12], up[::12], strict=True))
+    parts = [f'<polyline points="{path}" fill="none" stroke="{BLUE}" stroke-width="1.8"/>']
+    for step in np.flatnonzero(recording.spikes[:, 14]):
+        parts.append(f'<path d="M{across[step]:.1f} {up.min():.1f}V6" stroke="{ORANGE}" stroke-width="2.6"/>')
+    strokes = "".join(
+        f"M{across[step]:.1f} {135 - 2.1 * row:.1f}v-1.9"
+        for step, row in zip(*np.nonzero(recording.spikes), strict=True)
+    )
+    return svg([*parts, f'<path d="{strokes}" stroke="currentColor" stroke-opacity="0.75" stroke-width="1.5"/>'])
+
+
 def _picture(values, left: float, top: float, size: float, colour: str) -> list[str]:
     values = (values - values.min()) / max(float(np.ptp(values)), 1e-6)
     cell = size / len(values)
@@ -325,5 +346,5 @@ def _picture(values, left: float, top: float, size: float, colour: str) -> list[
 
 
 if __name__ == "__main__":
-    for make in (perceptron, mlp, cnn, rnn, mtrnn, transformer, mamba, vae, gan, diffusion):
+    for make in (perceptron, mlp, cnn, rnn, mtrnn, transformer, mamba, vae, gan, diffusion, lif):
         (HERE / f"{make.__name__}.svg").write_text(make(), encoding="utf-8")

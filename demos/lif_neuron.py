@@ -1,0 +1,372 @@
+"""One neuron on the page: what a visitor may set, the current that this makes, what the neuron does, and its theory.
+
+Settings have the units that the page shows; what goes to kzoo.bio is in SI units.
+"""
+
+import dataclasses
+import functools
+import math
+from typing import NamedTuple
+
+import lif_markup as markup
+import live
+import numpy as np
+import validate
+
+from kzoo.bio import LIF, currents, rates, simulate, theory
+
+MS, MV, NA = 1e-3, 1e-3, 1e-9  # in SI units
+
+# Field -> label with its unit, least, greatest, step. The order is that of the page and of `Settings`.
+MEMBRANE = {
+    "tau": ("Time constant \u03c4 (ms)", 2.0, 100.0, 1.0),
+    "resistance": ("Resistance R (M\u03a9)", 10.0, 500.0, 5.0),
+    "v_rest": ("Rest (mV)", -90.0, -40.0, 1.0),
+    "v_threshold": ("Threshold (mV)", -65.0, -30.0, 1.0),
+    "v_reset": ("Reset (mV)", -90.0, -35.0, 1.0),
+    "t_ref": ("Refractory period (ms)", 0.0, 20.0, 0.5),
+}
+DRIVE = {
+    "amplitude": ("Amplitude (nA)", -1.0, 1.0, 0.01),
+    "baseline": ("Baseline (nA)", -0.5, 0.5, 0.01),
+    "frequency": ("Frequency (Hz)", 1.0, 100.0, 1.0),
+    "width": ("Width of a pulse (ms)", 1.0, 50.0, 1.0),
+    "spread": ("Spread of the coloured noise (nA)", 0.0, 0.5, 0.01),
+    "memory": ("Memory of the coloured noise (ms)", 1.0, 100.0, 1.0),
+    "sigma": ("White noise of the membrane \u03c3 (mV)", 0.0, 10.0, 0.1),
+}
+WAVES = {
+    "constant": "constant", "step": "step", "ramp": "ramp", "sine": "sine", "pulses": "pulses",
+    "coloured noise": "ornstein_uhlenbeck", "drawn": "own",
+}  # fmt: skip
+# Which of the DRIVE a current has beside amplitude and sigma.
+ASKS = {
+    "constant": (), "step": ("baseline",), "ramp": ("baseline",), "sine": ("baseline", "frequency"),
+    "pulses": ("baseline", "frequency", "width"), "ornstein_uhlenbeck": ("spread", "memory"), "own": (),
+}  # fmt: skip
+STEPS = [0.05, 0.1, 0.2, 0.5, 1.0]  # ms
+DURATIONS = (100, 1000)  # ms
+PLACES = 40  # of a drawn current
+OWN = ", ".join(f"{0.3 + 0.25 * math.sin(k / 3) if k > 5 else 0:.2f}" for k in range(PLACES))
+LONGEST = 600  # characters of a drawn current
+# Currents of the measured f-I curve, without noise and with it; and then neurons a current.
+DRIVES, NOISY_DRIVES, NOISY_COPIES = 40, 17, 16
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What a visitor has set, checked, in the units of the page."""
+
+    tau: float = 20.0
+    resistance: float = 100.0
+    v_rest: float = -70.0
+    v_threshold: float = -50.0
+    v_reset: float = -65.0
+    t_ref: float = 2.0
+    wave: str = "step"
+    amplitude: float = 0.25
+    baseline: float = 0.0
+    frequency: float = 10.0
+    width: float = 5.0
+    spread: float = 0.1
+    memory: float = 5.0
+    sigma: float = 0.0
+    values: str = OWN
+    duration: int = 300
+    dt: float = 0.1
+    seed: int = 0
+
+    @property
+    def parameters(self) -> LIF:
+        """Raises ParameterError where they do not go together."""
+        return LIF(
+            self.tau * MS, self.resistance * 1e6, self.v_rest * MV, self.v_threshold * MV, self.v_reset * MV,
+            self.t_ref * MS,
+        )  # fmt: skip
+
+
+FIELDS = tuple(field.name for field in dataclasses.fields(Settings))
+# Starting points: what each changes of the settings that the page opens with.
+SCENES = {
+    "A step": {},
+    "Just below threshold": {"amplitude": 0.195},
+    "Noise makes it fire": {"wave": "constant", "amplitude": 0.16, "sigma": 4.0, "duration": 1000},
+    "A sine that it follows": {"wave": "sine", "amplitude": 0.1, "frequency": 10.0},
+    "Pulses that add up": {"wave": "pulses", "amplitude": 0.8, "frequency": 90.0, "width": 3.0, "tau": 30.0},
+    "Fires by itself": {"wave": "constant", "amplitude": 0.0, "v_rest": -48.0, "v_reset": -60.0, "t_ref": 5.0},
+}
+
+
+def scene(name: str) -> Settings:
+    return Settings(**SCENES[name])
+
+
+def check(*sent) -> Settings:
+    """The settings that a page or a client sent, in the order of FIELDS.
+
+    Raises:
+        gr.Error: one line, for the first that is not allowed.
+    """
+    given = dict(zip(FIELDS, sent, strict=True))
+    for name, (label, low, high, _) in (MEMBRANE | DRIVE).items():
+        given[name] = validate.number(label, given[name], low, high)
+    given["wave"] = validate.choice("Current", given["wave"], WAVES.values())
+    given["values"] = validate.text("Drawn current", given["values"], LONGEST)
+    drawn_values(given["values"])
+    given["duration"] = validate.number("Duration", given["duration"], *DURATIONS, whole=True)
+    given["dt"] = validate.number("Time step", given["dt"], STEPS[0], STEPS[-1])
+    given["seed"] = validate.number("Seed of the noise", given["seed"], 0, 9999, whole=True)
+    return Settings(**given)
+
+
+def drawn_values(text: str) -> list[float]:
+    """The values of a drawn current in nA, from numbers with commas between them.
+
+    Raises:
+        gr.Error: names the first one that is no number from -1 to 1.
+    """
+    parts = [part.strip() for part in text.split(",")]
+    if not 1 <= len(parts) <= 2 * PLACES:
+        raise validate.refuse(f"Drawn current: got {len(parts)} values; expected 1 to {2 * PLACES}.")
+    values = []
+    for number, part in enumerate(parts, start=1):
+        try:
+            value = float(part)
+        except ValueError:
+            value = math.nan
+        if not abs(value) <= 1:
+            raise validate.refuse(
+                f"Drawn current, value {number}: got {validate.shown(part)}; expected a number from -1 to 1 (nA), "
+                "such as 0.3"
+            )
+        values.append(value)
+    return values
+
+
+# --- what the neuron does ------------------------------------------------------------------------------------------
+
+
+def current(settings: Settings) -> np.ndarray:
+    """The current (t,) in amperes, without the white noise."""
+    s = settings
+    time = s.duration * MS, s.dt * MS
+    if s.wave == "own":
+        return currents.from_array(np.array(drawn_values(s.values)) * NA, *time)
+    more = {
+        "baseline": s.baseline * NA, "frequency": s.frequency, "width": min(s.width * MS, 1 / s.frequency),
+        "spread": s.spread * NA, "memory": s.memory * MS,
+    }  # fmt: skip
+    asked = {name: more[name] for name in ASKS[s.wave]}
+    if s.wave == "ornstein_uhlenbeck":
+        asked = {"sigma": asked["spread"], "tau": asked["memory"], "seed": s.seed}
+    return currents.CURRENTS[s.wave](*time, s.amplitude * NA, **asked)
+
+
+def record(settings: Settings):
+    """The `Recording` of the neuron, by the NumPy engine."""
+    p = settings.parameters
+    return simulate(p, current(settings), settings.dt * 1e-3, sigma=settings.sigma * 1e-3, seed=settings.seed)
+
+
+class Figures(NamedTuple):
+    """What is said beside the picture.
+
+    Attributes:
+        spikes: Their number.
+        measured: Hz while the current flows: the reciprocal of the mean interval where there are two spikes and
+            neither noise nor a moving current, else spikes over time.
+        regularity: CV of the intervals, or None for fewer than three.
+        predicted: Hz by the formula, or None where there is none for this current.
+        note: A sentence.
+    """
+
+    spikes: int
+    measured: float
+    regularity: float | None
+    predicted: float | None
+    note: str
+
+
+def figures(settings: Settings, recording) -> Figures:
+    """Measured and predicted, and what there is to say."""
+    s, p = settings, settings.parameters
+    times = recording.spike_times()
+    gaps = np.diff(times)
+    regularity = float(gaps.std() / gaps.mean()) if len(gaps) >= 3 else None
+    steady = s.wave in ("constant", "step")
+    flows = recording.duration * (0.6 if s.wave == "step" else 1)
+    measured = len(times) / recording.duration
+    if steady:
+        # Spikes of a step alone: before and after it another current flows.
+        during = times if s.wave == "constant" else times[(times >= flows / 3 - 1e-9) & (times < flows * 4 / 3)]
+        measured = len(during) / flows
+        if not s.sigma and len(during) > 1:
+            measured = 1 / np.diff(during).mean()
+        if s.sigma:
+            predicted = float(theory.rate_under_noise(p, s.amplitude * 1e-9, s.sigma * 1e-3, s.dt * 1e-3))
+        else:
+            predicted = float(theory.rate_on_grid(p, s.amplitude * 1e-9, s.dt * 1e-3))
+    else:
+        predicted = None
+    return Figures(len(times), float(measured), regularity, predicted, _note(s, p, recording, predicted))
+
+
+def _note(s, p, recording, predicted) -> str:
+    rheobase = theory.rheobase(p) * 1e9
+    if s.wave == "sine" and not s.sigma and not recording.spikes.any():
+        return _followed(s, p, recording)
+    if predicted is None:
+        held = theory.rate_under_noise if s.sigma else theory.rate_on_grid
+        given = current(s)[:: max(1, recording.num_steps // 400)]
+        more = (s.sigma * 1e-3,) if s.sigma else ()
+        slow = float(np.mean(held(p, given, *more, s.dt * 1e-3)))
+        return f"If this current moved slowly, the f-I curve would give {slow:.1f} Hz in the mean."
+    if s.sigma:
+        side = "below" if s.amplitude <= rheobase else "above"
+        few = " In so short a time the count is a matter of luck: try another seed." if recording.duration < 2 else ""
+        return f"The mean is {side} the rheobase of {rheobase:.3g} nA; the formula is Siegert's.{few}"
+    if predicted == 0:
+        end = s.v_rest + s.resistance * s.amplitude
+        return f"{s.amplitude:.3g} nA take it to {end:.1f} mV at most; it fires above {rheobase:.3g} nA, the rheobase."
+    smooth = float(theory.rate(p, s.amplitude * 1e-9))
+    return f"In continuous time the formula gives {smooth:.2f} Hz; steps of {s.dt:g} ms put each spike on a grid."
+
+
+def _followed(s, p, recording) -> str:
+    """How a membrane below threshold follows a sine, beside the formula: over the last whole periods."""
+    period = 1 / s.frequency
+    count = math.floor((recording.duration - min(5 * p.tau, recording.duration / 2)) / period)
+    if count < 1:
+        return "Less than a period of it lies behind the onset: choose a longer duration."
+    steps = round(count * period / recording.dt)
+    t, v = recording.times[-steps:], recording.voltage[-steps:, 0]
+    # The voltage at the start of a step has seen the currents of those before it, each at its own start.
+    turns = 2 * math.pi * s.frequency * t
+    a, b = 2 * np.mean(v * np.sin(turns)), 2 * np.mean(v * np.cos(turns))
+    gain, phase = theory.sine_response(p, s.frequency)
+    size = abs(s.amplitude)
+    late = -math.degrees(math.atan2(b * math.copysign(1, s.amplitude), a * math.copysign(1, s.amplitude)))
+    return (
+        f"It follows by {1e3 * math.hypot(a, b):.2f} mV, {late:.1f}\u00b0 late; the formula says "
+        f"{1e3 * float(gain) * size * 1e-9:.2f} mV and {-math.degrees(float(phase)):.1f}\u00b0."
+    )
+
+
+@functools.lru_cache(maxsize=64)
+def measured_rates(parameters: LIF, dt: float, sigma: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Currents (n,) in nA about the rheobase, and the rates (n,) in Hz of one run of them all."""
+    low, high = span(parameters)
+    duration = measuring(parameters, dt, sigma)
+    if not sigma:
+        drives = np.linspace(low, high, DRIVES)
+        return drives, rates(parameters, drives * 1e-9, duration, dt)
+    drives = np.linspace(low, high, NOISY_DRIVES)
+    found = rates(parameters, np.repeat(drives, NOISY_COPIES) * 1e-9, duration, dt, sigma=sigma, seed=seed)
+    return drives, found.reshape(len(drives), NOISY_COPIES).mean(axis=1)
+
+
+def measuring(parameters: LIF, dt: float, sigma: float) -> float:
+    """For how long the neurons of the f-I curve run, in seconds: two intervals of all but the slowest."""
+    wanted = 20 * parameters.tau if sigma else 11 * parameters.tau + 3 * parameters.t_ref
+    return dt * min(max(round(wanted / dt), 1000), 5000)
+
+
+def span(parameters: LIF) -> tuple[float, float]:
+    """The currents in nA between which the f-I curve is drawn."""
+    rheobase = theory.rheobase(parameters) * 1e9
+    deep = max(parameters.v_threshold - parameters.v_reset, parameters.v_threshold - parameters.v_rest)
+    width = max(deep / parameters.resistance * 1e9, 0.01)
+    return round(min(0.0, rheobase - width), 6), round(rheobase + 2.25 * width, 6)
+
+
+# --- what is seen --------------------------------------------------------------------------------------------------
+
+
+def look(settings: Settings) -> tuple[str, str, str]:
+    """The status line, the traces and the f-I curve, as markup.
+
+    Raises:
+        ParameterError: where the parameters do not go together.
+    """
+    s, p = settings, settings.parameters
+    recording = record(s)
+    found = figures(s, recording)
+    cells = [("spikes", found.spikes), ("Hz measured", f"{found.measured:.1f}")]
+    if found.predicted is not None:
+        cells.append(("Hz by the formula", f"{found.predicted:.1f}"))
+    if found.regularity is not None:
+        cells.append(("CV of the intervals", f"{found.regularity:.2f}"))
+    rheobase = theory.rheobase(p) * 1e9
+    traces = markup.trace_svg(
+        s.dt, recording.current[:, 0] * 1e9, recording.voltage[:, 0] * 1e3, recording.spikes[:, 0],
+        threshold=s.v_threshold, rest=s.v_rest, rheobase=rheobase, held=s.t_ref,
+        label=f"Current and voltage of the neuron over {s.duration} ms: {found.spikes} spikes",
+        clean=current(s) * 1e9 if s.sigma else None, drawn=_resampled(s.values) if s.wave == "own" else None,
+    )  # fmt: skip
+    return live.status(cells, found.note), traces, _curve(s, p, found)
+
+
+def _curve(s, p, found) -> str:
+    low, high = span(p)
+    drives, measured = measured_rates(p, s.dt * 1e-3, s.sigma * 1e-3, s.seed)
+    # Denser where the curve rises straight up.
+    rise = theory.rheobase(p) * 1e9 + np.geomspace(1e-6, 1, 40) * (high - low) / 3
+    smooth = np.union1d(np.linspace(low, high, 100), rise[rise < high])
+    plain = theory.rate(p, smooth * 1e-9)
+    line = theory.rate_under_noise(p, smooth * 1e-9, s.sigma * 1e-3, s.dt * 1e-3) if s.sigma else plain
+    steady = s.wave in ("constant", "step")
+    return markup.rates_svg(
+        drives, measured, (smooth, line), (s.amplitude, found.measured if steady else None),
+        rheobase=theory.rheobase(p) * 1e9, exact=plain if s.sigma else None, noisy=bool(s.sigma),
+        label=f"Firing rate by current, from {low:.2f} to {high:.2f} nA; the neuron on screen fires at "
+        f"{found.measured:.1f} Hz",
+    )  # fmt: skip
+
+
+def _resampled(text: str) -> np.ndarray:
+    """A drawn current at PLACES places, as the script that draws it has them."""
+    values = np.array(drawn_values(text))
+    return values[np.arange(PLACES) * len(values) // PLACES]
+
+
+def code(settings: Settings) -> str:
+    """The lines that give what is on screen; they run as pasted."""
+    s = settings
+    time = f"duration={s.duration * 1e-3:g}, dt={s.dt * 1e-3:g}"
+    if s.wave == "own":
+        made = f"currents.from_array(1e-9 * np.array([{', '.join(f'{v:g}' for v in drawn_values(s.values))}]), {time})"
+    else:
+        more = {
+            "baseline": f"baseline={s.baseline:g}e-9", "frequency": f"frequency={s.frequency:g}",
+            "width": f"width={min(s.width * 1e-3, 1 / s.frequency)!r}", "spread": f"sigma={s.spread:g}e-9",
+            "memory": f"tau={s.memory:g}e-3, seed={s.seed}",
+        }  # fmt: skip
+        asked = "".join(f", {more[name]}" for name in ASKS[s.wave])
+        made = f"currents.{s.wave}({time}, amplitude={s.amplitude:g}e-9{asked})"
+    noise = f", sigma={s.sigma:g}e-3, seed={s.seed}" if s.sigma else ""
+    low, high = span(s.parameters)
+    ends, time = f"{low!r}, {high!r}", f"{measuring(s.parameters, s.dt * 1e-3, s.sigma):g}, {s.dt * 1e-3:g}"
+    if s.sigma:
+        curve = f"""drives = np.linspace({ends}, {NOISY_DRIVES}) * 1e-9
+copies = rates(neuron, np.repeat(drives, {NOISY_COPIES}), {time}{noise})
+measured = copies.reshape({NOISY_DRIVES}, {NOISY_COPIES}).mean(axis=1)
+predicted = theory.rate_under_noise(neuron, drives, sigma={s.sigma:g}e-3, dt={s.dt * 1e-3:g})  # Siegert"""
+    else:
+        curve = f"""drives = np.linspace({ends}, {DRIVES}) * 1e-9
+measured = rates(neuron, drives, {time})
+predicted = theory.rate_on_grid(neuron, drives, {s.dt * 1e-3:g})"""
+    return f"""import numpy as np
+
+from kzoo.bio import LIF, currents, rates, simulate, theory
+
+# In SI units: seconds, ohms, volts, amperes
+neuron = LIF(tau={s.tau:g}e-3, resistance={s.resistance:g}e6, v_rest={s.v_rest:g}e-3, v_threshold={s.v_threshold:g}e-3,
+             v_reset={s.v_reset:g}e-3, t_ref={s.t_ref:g}e-3)
+current = {made}
+recording = simulate(neuron, current, dt={s.dt * 1e-3:g}{noise})
+print("spikes at", recording.spike_times(), "s; rheobase", theory.rheobase(neuron), "A")
+
+# The f-I curve: many currents in one run, and the formula
+{curve}
+print("largest difference", np.abs(measured - predicted).max(), "Hz")
+"""
