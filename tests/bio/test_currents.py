@@ -27,6 +27,8 @@ def test_a_step_begins_in_the_step_that_its_time_falls_on():
     # 0.3 / 0.1 is above 3 in binary once multiplied back, 0.7 / 0.1 below 7.
     for k in range(1, 20):
         assert np.flatnonzero(currents.step(2.0, 0.1, NA, start=k * 0.1, stop=2.0))[0] == k
+        # Between two steps it waits for the next.
+        assert np.flatnonzero(currents.step(2.5, 0.1, NA, start=k * 0.1 + 0.04, stop=2.5))[0] == k + 1
 
 
 def test_a_sine_has_its_amplitude_frequency_phase_and_baseline():
@@ -41,6 +43,11 @@ def test_pulses_come_with_their_frequency_width_and_start():
     assert len(begins) == 27  # 0.9 s of 30 Hz
     np.testing.assert_allclose(begins * 1e-4, 0.1 + np.arange(27) / 30, atol=1.01e-4)
     assert made.sum() / NA == pytest.approx(27 * 50, abs=27)
+
+
+def test_pulses_that_fall_on_steps_have_them_to_the_step():
+    on = np.flatnonzero(currents.pulses(1.0, 1e-4, NA, frequency=20, width=5e-3, start=0.2))
+    np.testing.assert_array_equal(on, (2000 + 500 * np.arange(16)[:, None] + np.arange(50)).ravel())
 
 
 def test_white_noise_has_its_density_whatever_the_step():
