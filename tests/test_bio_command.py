@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kzoo.bio import LIF, currents, simulate, theory
+from kzoo.bio import LIF, analysis, currents, networks, simulate, theory
 from kzoo.cli import main
 
 
@@ -129,6 +129,91 @@ def test_a_curve_is_beside_its_formulas(folder, capsys):
     assert "rheobase 0.2 nA" in capsys.readouterr().out
 
 
+# network
+
+
+def test_a_network_is_run_as_kzoo_does_and_its_spikes_rates_and_voltages_are_written(folder, capsys):
+    flags = ["--size", 200, "--in-degree", 40, "--amplitude", 0.25, "--seed", 3, "--engine", "numpy", "--trace", 2]
+    assert bio("network", "balanced", *flags, "--duration", 300, "--skip", 50, "--out", "a") == 0
+    built = networks.balanced(size=200, in_degree=40, current=0.25e-9)
+    expected = networks.run(built, 0.3, seed=3, engine="numpy", trace=range(2))
+    with np.load(folder / "a" / "spikes.npz", allow_pickle=False) as found:
+        np.testing.assert_array_equal(found["times_s"], expected.times)
+        np.testing.assert_array_equal(found["neurons"], expected.neurons)
+        np.testing.assert_array_equal(found["voltage_v"], expected.voltage)
+    rows = table(folder / "a" / "neurons.csv")
+    assert [row["group"] for row in rows] == ["excitatory"] * 160 + ["inhibitory"] * 40
+    rates, cvs = analysis.rates(expected, start=0.05), analysis.cv(expected, start=0.05)
+    np.testing.assert_allclose([float(row["rate_hz"]) for row in rows], rates, rtol=1e-9)
+    np.testing.assert_allclose([float(row["cv"]) for row in rows], cvs, rtol=1e-9)
+    run = json.loads((folder / "a" / "run.json").read_text(encoding="utf-8"))
+    assert run["groups"] == {"excitatory": [0, 160], "inhibitory": [160, 200]}
+    assert run["results"]["rate_inhibitory_hz"] == pytest.approx(rates[160:].mean())
+    assert run["results"]["cv"] == pytest.approx(np.nanmean(cvs))
+    assert run["engine"] == "numpy"
+    assert "--g=5.0" in run["flags"]  # a default, written down
+    shown = capsys.readouterr().out
+    assert f"excitatory: 160 neurons, {rates[:160].mean():.4g} Hz" in shown
+    for name in ("raster", "intervals", "spectrum", "voltages"):
+        assert (folder / "a" / f"{name}.png").is_file()
+    assert bio("repeat", "a", "--out", "b") == 0
+    assert (folder / "a" / "neurons.csv").read_bytes() == (folder / "b" / "neurons.csv").read_bytes()
+
+
+def test_brunels_network_stands_beside_its_theory(folder, capsys):
+    flags = ["--duration", 60, "--skip", 20, "--engine", "numpy", "--out", "a"]
+    assert bio("network", "brunel", "--regime", "d", "--scale", 0.2, *flags) == 0
+    run = json.loads((folder / "a" / "run.json").read_text(encoding="utf-8"))
+    assert run["results"]["rates_theory_hz"] == pytest.approx(theory.brunel_rates(4.5, 0.9).tolist())
+    assert {"--g=4.5", "--eta=0.9", "--scale=0.2", "--weight=0.1", "--delay=1.5"} <= set(run["flags"])
+    assert not any(flag.startswith("--regime") for flag in run["flags"])
+    shown = capsys.readouterr().out
+    assert "(D: synchronous irregular, slow oscillation): 2,500 neurons" in shown
+    assert f"{theory.brunel_rates(4.5, 0.9)[0]:.4g}" in shown
+    assert "share more of their sources" in shown
+
+
+@pytest.mark.parametrize("name", ["cuba", "coba"])
+def test_the_ready_networks_run_and_a_silent_start_is_no_error(name, folder):
+    assert bio("network", name, "--size", 200, "--duration", 5, "--skip", 0, "--engine", "numpy", "--out", "a") == 0
+    assert (folder / "a" / "raster.png").is_file()
+
+
+def test_a_film_is_written_beside_the_folder(folder, capsys):
+    flags = ["--size", 100, "--in-degree", 20, "--duration", 50, "--skip", 0, "--engine", "numpy", "--out", "a"]
+    assert bio("network", "balanced", *flags, "--animate", "film.html") == 0
+    assert "kzooActivity(" in (folder / "film.html").read_text(encoding="utf-8")
+    assert "Wrote film.html." in capsys.readouterr().out
+
+
+def test_a_graded_network_comes_to_rest_where_theory_says(folder, capsys):
+    weights = np.array([[0.0, 0.5], [-0.5, 0.2]])
+    np.savetxt(folder / "w.csv", weights, delimiter=",")
+    assert bio("network", "graded", "--matrix", "w.csv", "--amplitude", 0.05, "--engine", "numpy", "--out", "a") == 0
+    with np.load(folder / "a" / "recording.npz", allow_pickle=False) as found:
+        np.testing.assert_allclose(found["weights"], weights)
+        rest = theory.graded_fixed_point(LIF(), weights, [0.05e-9, 0])
+        np.testing.assert_allclose(found["voltage_v"][-1], rest, atol=1e-6)
+    run = json.loads((folder / "a" / "run.json").read_text(encoding="utf-8"))
+    assert run["results"]["largest_difference_v"] < 1e-12
+    assert "it comes to rest" in capsys.readouterr().out
+    assert bio("network", "graded", "--size", 3, "--largest", 0.5, "--out", "b") == 0
+    run = json.loads((folder / "b" / "run.json").read_text(encoding="utf-8"))
+    assert run["results"]["largest_real_part"] == pytest.approx(0.5)
+
+
+def test_where_an_engine_cannot_run_the_other_one_does_and_it_is_said_once(folder, capsys, monkeypatch):
+    monkeypatch.setattr("kzoo.bio.engines._brian_lacks", lambda: "Brian2 is not installed: pip install 'kzoo[bio]'")
+    assert bio("lif", "--duration", 20, "--engine", "brian-numpy", "--out", "a") == 0
+    shown = capsys.readouterr()
+    assert "engine numpy" in shown.out
+    assert (
+        shown.err
+        == "kzoo: brian-numpy cannot run here, so numpy ran: Brian2 is not installed: pip install 'kzoo[bio]'\n"
+    )
+    assert json.loads((folder / "a" / "run.json").read_text(encoding="utf-8"))["note"] in shown.err
+
+
 # Repeating
 
 
@@ -183,6 +268,22 @@ def test_without_out_the_next_free_folder_is_taken_and_a_folder_of_other_files_i
         (["fi", "--sigma", 0, -2], "--sigma: got -2 mV"),
         (["liff"], "No command 'bio liff'. Did you mean 'lif'?"),
         (["repeat", "nowhere"], "cannot be read"),
+        (["network", "cubo"], "No network 'cubo'. Did you mean 'cuba'?"),
+        (["network", "cuba", "--g", 4], "--g goes with brunel, balanced; the network is cuba"),
+        (["network", "cuba", "--regime", "A"], "--regime goes with brunel"),
+        (["network", "brunel", "--regime", "E"], "--regime: got 'E'; expected one of A, B, C, D"),
+        (["network", "brunel", "--regime", "A", "--g", 3], "--regime is a g and an eta"),
+        (["network", "brunel", "--scale", 0.01], "--scale: got 0.01"),
+        (["network", "balanced", "--g", -1], "--g: got -1"),
+        (["network", "balanced", "--size", 2], "--size: got 2"),
+        (["network", "cuba", "--skip", 500], "--skip: got 500 ms; expected from 0 to below --duration, 500 ms"),
+        (["network", "cuba", "--trace", 5000], "--trace: got 5000; expected at most 4000"),
+        (["network", "cuba", "--animate", "a.avi"], "--animate: a film ends in .gif, .mp4, .html"),
+        (["network", "cuba", "--engine", "neuron"], "--engine: got 'neuron'"),
+        (["network", "cuba", "--seed", -1], "--seed: got -1"),
+        (["network", "graded", "--largest", 1.5], "--matrix: got a matrix whose eigenvalues"),
+        (["network", "graded", "--animate", "a.gif"], "--animate goes with networks that spike"),
+        (["network", "graded", "--matrix", "w.csv"], "w.csv cannot be read"),
     ],
     ids=lambda value: " ".join(map(str, value)) if isinstance(value, list) else "",
 )
@@ -218,6 +319,14 @@ def test_a_run_json_of_something_else_is_refused(folder, capsys):
 
 
 # Help
+
+
+def test_help_of_a_network_names_units_defaults_and_networks(capsys):
+    with pytest.raises(SystemExit):
+        bio("network", "--help")
+    text = re.sub(r"\s+", " ", capsys.readouterr().out)
+    for words in ("cuba, coba, brunel, balanced", "--weight mV", "--regime A|B|C|D", "default: 0.4", ".html"):
+        assert words in text
 
 
 @pytest.mark.parametrize("name", ["lif", "fi"])

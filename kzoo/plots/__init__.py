@@ -38,16 +38,8 @@ from kzoo.plots.sequences import (
     phase,
     states_over_time,
 )
-from kzoo.plots.spiking import (
-    frequency_current,
-    graded,
-    intervals,
-    membrane,
-    raster,
-    regimes,
-    spectrum,
-    spiking_layers,
-)
+from kzoo.plots.spiking import frequency_current, intervals, membrane
+from kzoo.plots.spiking_networks import graded, raster, regimes, spectrum, spiking_layers
 from kzoo.plots.style import save_png
 from kzoo.plots.surface import decision_surface
 

@@ -31,7 +31,7 @@ import numpy as np
 
 from kzoo.errors import KzooError
 from kzoo.files import replacing, write_text
-from kzoo.plots.spiking import BIN, MAX_DOTS, MILLI, _groups, _positive, _shown_neurons, _spikes
+from kzoo.plots.spikes import BIN, MAX_DOTS, MILLI, checked_groups, checked_spikes, positive, shown_neurons
 from kzoo.plots.style import LABEL, label, new_figure
 
 FORMAT, VERSION = "kzoo.activity", 1
@@ -68,13 +68,13 @@ def activity_data(
     Raises:
         ValueError: if the shapes do not fit, or a neuron or time is out of range.
     """
-    times, neurons, size, duration = _spikes(times, neurons, size, duration)
-    tick = _positive("tick", tick, "seconds")
+    times, neurons, size, duration = checked_spikes(times, neurons, size, duration)
+    tick = positive("tick", tick, "seconds")
     if round(duration / tick) >= 2**32:
         raise ValueError(f"tick must be so long that the record has fewer than 2^32 of them; received {tick} s.")
     if int(max_neurons) != max_neurons or max_neurons < 1:
         raise ValueError(f"max_neurons must be a whole number of at least 1; received {max_neurons}.")
-    spans = _groups(groups, size)
+    spans = checked_groups(groups, size)
     every = -(-size // int(max_neurons))
     numbers = np.full(size, -1)
     found, shown = [], 0
@@ -191,14 +191,12 @@ def save_activity(
         KzooError: for an .mp4 where ffmpeg is missing or fails.
     """
     path = Path(path)
-    seconds = _positive("seconds", seconds, "seconds")
-    fps = _positive("fps", fps, "pictures a second")
-    kind = path.suffix.lower()
-    if kind not in SUFFIXES:
-        raise ValueError(f"a film ends in {', '.join(SUFFIXES)}; received the path {str(path)!r}.")
+    seconds = positive("seconds", seconds, "seconds")
+    fps = positive("fps", fps, "pictures a second")
     if fade is not None:
-        fade = _positive("fade", fade, "seconds")
-    program = _ffmpeg(path) if kind == ".mp4" else None
+        fade = positive("fade", fade, "seconds")
+    check_film(path)
+    kind = path.suffix.lower()
     path.parent.mkdir(parents=True, exist_ok=True)
     if kind == ".html":
         activity_spikes(data)  # what is no such object is refused here, not in the browser
@@ -209,8 +207,22 @@ def save_activity(
         if kind == ".gif":
             _write_gif(temporary, frames, fps, progress)
         else:
-            _write_mp4(temporary, frames, fps, progress, program)
+            _write_mp4(temporary, frames, fps, progress, _ffmpeg(path))
     return path
+
+
+def check_film(path) -> None:
+    """Refuses a path that `save_activity` would refuse, before anything has been simulated.
+
+    Raises:
+        ValueError: for another ending than .gif, .mp4 and .html.
+        KzooError: for an .mp4 where ffmpeg is missing.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in SUFFIXES:
+        raise ValueError(f"a film ends in {', '.join(SUFFIXES)}; received the path {str(path)!r}.")
+    if path.suffix.lower() == ".mp4":
+        _ffmpeg(path)
 
 
 def activity_frames(data: dict, *, title: str, count: int, fade: float | None = None, seconds: float = 10.0):
@@ -250,7 +262,7 @@ def activity_frames(data: dict, *, title: str, count: int, fade: float | None = 
     for axes in (dots, below):
         axes.set_facecolor(DARK)
     spans = {group["name"]: (group["start"], group["stop"]) for group in data["groups"]}
-    _, rows = _shown_neurons(neurons, spans, data["size"], MAX_DOTS)
+    _, rows = shown_neurons(neurons, spans, data["size"], MAX_DOTS)
     for group in data["groups"]:
         keep = (neurons >= group["start"]) & (neurons < group["stop"]) & (rows[neurons] >= 0)
         dots.plot(times[keep] / MILLI, neurons[keep], ".", color=group["color"], markersize=1.6, markeredgewidth=0)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kzoo import plots
-from kzoo.plots import spiking
+from kzoo.plots import spiking_networks
 from kzoo.plots.style import BLUE, VERMILLION
 
 
@@ -61,6 +61,11 @@ def test_several_neurons_have_a_panel_each_and_a_shared_current_is_drawn_once():
     many = draw(membrane(*record(n=9)))
     assert len(many.axes) == 7
     assert "the first 6 of 9 neurons" in many.get_supxlabel()
+
+
+def test_without_a_current_its_panel_is_left_out():
+    (axes,) = draw(membrane(None, *record()[1:])).axes
+    assert axes.get_xlabel() == "time (ms)"
 
 
 def test_a_prediction_and_the_rheobase_are_drawn():
@@ -323,4 +328,4 @@ def test_layers_that_do_not_fit_are_refused(broken):
 
 
 def test_ordinals_are_spelled_as_they_are_spoken():
-    assert [spiking._ordinal(n) for n in (2, 3, 11, 21, 17)] == ["2nd", "3rd", "11th", "21st", "17th"]
+    assert [spiking_networks._ordinal(n) for n in (2, 3, 11, 21, 17)] == ["2nd", "3rd", "11th", "21st", "17th"]

@@ -1,0 +1,93 @@
+"""The command `kzoo bio lif | fi | network | repeat`: simulated neurons, their figures and their data in a folder.
+
+Flags are in the units of the field: ms, mV, MΩ, nA, Hz. What is written is in SI units where it is no picture, and each
+name says its unit.
+"""
+
+import argparse
+import re
+import warnings
+from pathlib import Path
+
+from kzoo.errors import KzooError, UnknownName, did_you_mean
+from kzoo.files import read_json
+
+COMMANDS = {
+    "lif": "one leaky integrate-and-fire neuron under a current: its voltage, spikes and rate, with theory",
+    "fi": "its rate over the current, with and without noise, beside the formulas",
+    "network": "a network: cuba, coba, brunel, balanced or graded; raster, rate, spectrum, film",
+    "repeat": "a run again, from the run.json that it wrote",
+}
+# Parameters of kzoo.bio whose flag has another name.
+FLAGS = {"current": "amplitude", "values": "current", "weights": "matrix"}
+
+
+def main(argv: list[str]) -> int:
+    """Runs one of `COMMANDS` and returns its exit code.
+
+    Raises:
+        KzooError: for a command or network that there is none of, or a parameter out of its bounds.
+    """
+    listing = "\n".join(f"  {name:<8}  {text}" for name, text in COMMANDS.items())
+    parser = argparse.ArgumentParser(
+        prog="kzoo bio",
+        usage="kzoo bio lif|fi|network|repeat [...]",
+        description="Simulated spiking neurons: pictures, numbers and theory, written into a folder.",
+        epilog=f"commands:\n{listing}\n\nFor one command's flags, type:  kzoo bio COMMAND --help",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("command", nargs="?", help=argparse.SUPPRESS)
+    name = parser.parse_args(argv[:1]).command
+    if name is None:
+        parser.print_help()
+        return 2
+    if name not in COMMANDS:
+        raise UnknownName(
+            f"No command 'bio {name}'.{did_you_mean(name, COMMANDS)} There are: {', '.join(COMMANDS)}. "
+            "For one neuron, type:  kzoo bio lif"
+        )
+    from kzoo.bio.engines import EngineWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", EngineWarning)  # the note is printed with the engine
+        try:
+            return _run(name, argv[1:])
+        except KzooError as error:
+            raise type(error)(_in_flags(str(error))) from None
+
+
+def _run(name, argv) -> int:
+    if name == "repeat":
+        return _repeat(argv)
+    if name == "network":
+        from kzoo.bio_command.network import network
+
+        return network(argv)
+    from kzoo.bio_command import neuron
+
+    return {"lif": neuron.lif, "fi": neuron.fi}[name](argv)
+
+
+def _in_flags(message: str) -> str:
+    """A message about a parameter in SI units as one about a flag."""
+    found = re.match(r"([a-z]\w*): got ", message)
+    if found is None:
+        return message
+    name = found[1]
+    message = re.sub(r" (It|[a-z]\w*) is given in [a-z]+\b[^;]*$", "", message)
+    return f"--{FLAGS.get(name, name).replace('_', '-')}{message[len(name) :]}"
+
+
+def _repeat(argv) -> int:
+    parser = argparse.ArgumentParser(prog="kzoo bio repeat", description="A run again, from the run.json it wrote.")
+    parser.add_argument("run", help="a folder that kzoo bio wrote, or its run.json")
+    parser.add_argument("--out", metavar="FOLDER", help="(default: the next free one)")
+    given = parser.parse_args(argv)
+    path = Path(given.run)
+    path = path / "run.json" if path.is_dir() else path
+    known = read_json(path, "Give a folder that kzoo bio wrote.", keys=("command", "flags"))
+    name, flags = known["command"], known["flags"]
+    if name not in COMMANDS or name == "repeat" or not isinstance(flags, list):
+        raise KzooError(f"{path}: its command is {name!r:.40}, which kzoo bio cannot repeat.")
+    out = ["--out", given.out] if given.out else []
+    return _run(name, [*map(str, flags), *out])

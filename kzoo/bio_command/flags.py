@@ -1,0 +1,201 @@
+"""The flags of `kzoo bio`, and what they make: a neuron, a current, numbers out of a file."""
+
+import argparse
+import dataclasses
+import inspect
+import io
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from kzoo.errors import KzooError, did_you_mean
+
+HELP = {
+    "tau": "time constant of the membrane",
+    "resistance": "of the membrane",
+    "v_rest": "voltage at rest",
+    "v_threshold": "a voltage above it is a spike",
+    "v_reset": "voltage after a spike",
+    "t_ref": "refractory period: how long the voltage is held after a spike",
+}
+# What a waveform may be told beside its amplitude: flag -> (name in kzoo.bio.currents, unit, its size, help).
+SHAPES = {
+    "baseline": ("baseline", "nA", 1e-9, "current outside of the step, ramp or pulses, or that a sine goes about"),
+    "start": ("start", "ms", 1e-3, "where a step, ramp or the first pulse begins"),
+    "stop": ("stop", "ms", 1e-3, "where a step or ramp ends"),
+    "frequency": ("frequency", "Hz", 1.0, "of a sine or of pulses"),
+    "width": ("width", "ms", 1e-3, "of each pulse"),
+    "current_sigma": ("sigma", "nA", 1e-9, "of ou: standard deviation; of noise: density, in nA √s"),
+    "correlation": ("tau", "ms", 1e-3, "of ou: how long it remembers"),
+}
+ALIASES = {"ou": "ornstein_uhlenbeck"}
+
+
+def new_parser(name, description):
+    """A parser of `kzoo bio NAME`."""
+    return argparse.ArgumentParser(
+        prog=f"kzoo bio {name}", description=f"{description} Writes figures (PNG), numbers (NPZ, CSV) and run.json."
+    )
+
+
+def add_neuron(parser):
+    """The parameters of a neuron, as flags."""
+    from kzoo.bio.parameters import LIF, UNITS
+
+    group = parser.add_argument_group("the neuron")
+    for field in dataclasses.fields(LIF):
+        unit, size = UNITS[field.name]
+        default = field.default / size
+        group.add_argument(
+            *spellings(field.name),
+            type=float,
+            default=default,
+            metavar=unit,
+            help=f"{HELP[field.name]} (default: {default:g})",
+        )
+
+
+def add_current(parser):
+    """The current into a neuron, as flags."""
+    group = parser.add_argument_group("the current")
+    group.add_argument(
+        "--current",
+        default="step",
+        metavar="NAME",
+        help="constant, step, ramp, sine, pulses, noise, ou (noise with memory), or a FILE: numbers in nA, one a line "
+        "(.txt, .csv) or as an array (.npy) (default: step)",
+    )
+    group.add_argument("--amplitude", type=float, default=0.3, metavar="nA", help="(default: 0.3)")
+    for flag, (_, unit, _, text) in SHAPES.items():
+        group.add_argument(*spellings(flag), type=float, metavar=unit, help=text)
+    group.add_argument(
+        "--interval", type=float, metavar="ms", help="of a FILE: how long each number holds (default: they share all)"
+    )
+    group.add_argument(
+        "--sigma",
+        type=float,
+        default=0.0,
+        metavar="mV",
+        help="white noise of the membrane; without a threshold the voltage has the deviation sigma / √2 (default: 0)",
+    )
+
+
+def add_run(parser, duration):
+    """What every run has: duration, dt, seed and folder, in ms."""
+    group = parser.add_argument_group("the run")
+    group.add_argument(
+        "--duration", type=float, default=duration, metavar="ms", help=f"of the neuron's time (default: {duration:g})"
+    )
+    group.add_argument("--dt", type=float, default=0.1, metavar="ms", help="a step (default: 0.1)")
+    group.add_argument("--seed", type=int, default=0, metavar="S", help="of all that is random (default: 0)")
+    group.add_argument("--out", metavar="FOLDER", help="what to write into (default: the next free bio/NAME-N)")
+
+
+def add_engine(parser):
+    """The engine, as a flag."""
+    parser.add_argument(
+        "--engine",
+        default="auto",
+        metavar="NAME",
+        help="numpy; brian-numpy, brian-cython, brian-cpp (Brian2); auto (default) takes the quickest that is here",
+    )
+
+
+def spellings(name):
+    """--v-rest, and --v_rest as Python spells it."""
+    return tuple(dict.fromkeys((f"--{name.replace('_', '-')}", f"--{name}")))
+
+
+def neuron_of(given):
+    """The neuron that the flags ask for."""
+    from kzoo.bio.parameters import LIF, UNITS
+
+    return LIF(**{name: getattr(given, name) * size for name, (_, size) in UNITS.items()})
+
+
+def current_of(given, duration, dt):
+    """The current (t,) in amperes that the flags ask for, and what it is in words."""
+    from kzoo.bio import currents
+
+    name = ALIASES.get(given.current, given.current)
+    told = {flag: getattr(given, flag) for flag in SHAPES if getattr(given, flag) is not None}
+    make = currents.CURRENTS.get(name)
+    if make is None:
+        for flag in told:
+            raise KzooError(f"--{flag.replace('_', '-')} goes with a waveform, not with a file of numbers.")
+        values = _numbers(given.current, currents.CURRENTS)
+        interval = None if given.interval is None else given.interval * 1e-3
+        made = currents.from_array(values * 1e-9, duration, dt, interval=interval)
+        return made, f"{Path(given.current).name}, {values.min():g} to {values.max():g} nA"
+    takes = inspect.signature(make).parameters
+    for flag in told:
+        if SHAPES[flag][0] not in takes:
+            able = [
+                other
+                for other, made in currents.CURRENTS.items()
+                if SHAPES[flag][0] in inspect.signature(made).parameters
+            ]
+            raise KzooError(f"--{flag.replace('_', '-')} goes with {', '.join(able)}; the current is {given.current}.")
+    if given.interval is not None:
+        raise KzooError("--interval goes with a file of numbers; the current is a waveform.")
+    options = {SHAPES[flag][0]: value * SHAPES[flag][2] for flag, value in told.items()}
+    if "seed" in takes:
+        options["seed"] = given.seed
+    if name == "sine" and given.frequency is None:
+        given.frequency = takes["frequency"].default
+    try:
+        made = make(duration, dt, given.amplitude * 1e-9, **options)
+    except KzooError as error:
+        # Its sigma and tau are not those of the neuron.
+        text = str(error)
+        for flag, (key, *_) in SHAPES.items():
+            if text.startswith(f"{key}: got "):
+                text = f"{flag}{text[len(key) :]}"
+        raise KzooError(text) from None
+    words = {"constant": "a constant current", "ornstein_uhlenbeck": "noise with memory about"}.get(name, f"{name} of")
+    return made, f"{words} {'of ' if name == 'constant' else ''}{given.amplitude:g} nA"
+
+
+def _numbers(path, known):
+    """The currents in a file, (m,) in nA."""
+    path = Path(path)
+    if not path.is_file():
+        names = [*(name for name in known if name not in ALIASES.values()), *ALIASES]
+        raise KzooError(
+            f"--current: got {str(path)!r}; expected one of {', '.join(names)}, or a file of numbers in nA."
+            f"{did_you_mean(str(path), names)}"
+        )
+    values = read_numbers("current", path, "numbers in nA, one a line")
+    if values.ndim != 1 or not values.size:
+        raise KzooError(f"--current: {path} holds an array of shape {values.shape}; expected numbers in a row, (m,).")
+    return values
+
+
+def read_numbers(flag, path, what, ndmin=1):
+    """The numbers in a text or .npy file as float64."""
+    try:
+        if path.suffix == ".npy":
+            values = np.load(path, allow_pickle=False)
+        else:
+            text = path.read_text(encoding="utf-8").replace(",", "\n" if ndmin == 1 else " ")
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)  # of an empty file, which is refused below
+                values = np.loadtxt(io.StringIO(text), ndmin=ndmin)
+        return np.asarray(values).astype(float)
+    except OSError as error:
+        raise KzooError(f"--{flag}: {path} cannot be read: {error.strerror or error}.") from None
+    except (TypeError, ValueError, EOFError) as error:
+        raise KzooError(f"--{flag}: {path} holds no {what}: {error}.") from None
+
+
+def choice(flag, value, allowed):
+    """Refuses a value that is none of those allowed."""
+    if value not in allowed:
+        raise KzooError(f"--{flag}: got {value!r}; expected one of {', '.join(allowed)}.{did_you_mean(value, allowed)}")
+
+
+def at_least(flag, value, least):
+    """Refuses a number below the least allowed."""
+    if value < least:
+        raise KzooError(f"--{flag}: got {value}; expected at least {least}.")

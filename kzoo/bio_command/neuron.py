@@ -1,0 +1,227 @@
+"""`kzoo bio lif` and `kzoo bio fi`: one neuron under a current, and its rate over the current."""
+
+import dataclasses
+
+import numpy as np
+
+from kzoo.bio_command.flags import (
+    add_current,
+    add_engine,
+    add_neuron,
+    add_run,
+    at_least,
+    choice,
+    current_of,
+    neuron_of,
+    new_parser,
+)
+from kzoo.bio_command.output import folder_for, say_engine, waiting, write
+from kzoo.errors import KzooError
+
+
+def lif(argv) -> int:
+    """Runs `kzoo bio lif` and returns its exit code.
+
+    Raises:
+        KzooError: for a parameter out of its bounds, or a flag of another waveform.
+    """
+    parser = new_parser("lif", "One leaky integrate-and-fire neuron under a current.")
+    add_neuron(parser)
+    add_current(parser)
+    add_run(parser, duration=500.0)
+    add_engine(parser)
+    given = parser.parse_args(argv)
+
+    from kzoo import plots
+    from kzoo.bio import analysis, neuron, theory
+
+    parameters, dt, duration = neuron_of(given), given.dt * 1e-3, given.duration * 1e-3
+    current, words = current_of(given, duration, dt)
+    choice("engine", given.engine, neuron.ENGINES)
+    folder = folder_for(given.out, "lif")
+    with waiting(f"Simulating with {given.engine}; what is compiled takes some seconds the first time ..."):
+        recording = neuron.simulate(
+            parameters, current, dt, engine=given.engine, sigma=given.sigma * 1e-3, seed=given.seed
+        )
+    times = recording.spike_times()
+    gaps, _ = analysis.intervals(recording.raster)
+    results = {
+        "spikes": len(times),
+        "rate_hz": len(times) / recording.duration,
+        "mean_interval_s": float(gaps.mean()) if gaps.size else None,
+        "cv": float(analysis.cv(recording.raster, least=2)[0]) if gaps.size > 1 else None,
+        "rheobase_a": theory.rheobase(parameters),
+    }
+    say_engine(recording)
+    print(f"{words}, {given.duration:g} ms in steps of {given.dt:g} ms")
+    print(f"{len(times)} spikes, {results['rate_hz']:.4g} Hz{_regularity(results)}")
+    print(f"theory: rheobase {results['rheobase_a'] * 1e9:.4g} nA", end="")
+    told = {}
+    if given.current in ("constant", "step"):
+        amplitude = given.amplitude * 1e-9
+        told = {"rate_theory_hz": float(theory.rate(parameters, amplitude))}
+        print(f"; {given.amplitude:g} nA give {told['rate_theory_hz']:.4g} Hz", end="")
+        if given.sigma:
+            told["rate_siegert_hz"] = float(theory.rate_under_noise(parameters, amplitude, given.sigma * 1e-3, dt))
+            print(f" without noise, {told['rate_siegert_hz']:.4g} Hz with it (Siegert)", end="")
+        else:
+            told["rate_on_grid_hz"] = float(theory.rate_on_grid(parameters, amplitude, dt))
+            print(f", in such steps {told['rate_on_grid_hz']:.4g} Hz", end="")
+    elif given.current == "sine" and not len(times):
+        told = _sine(given, parameters, recording)
+        print(
+            f"; a sine of {given.frequency:g} Hz moves the voltage by {told['amplitude_theory_v'] * 1e3:.4g} mV "
+            f"(simulated {told['amplitude_v'] * 1e3:.4g})",
+            end="",
+        )
+    print()
+    figures = {
+        "neuron.png": plots.membrane(
+            recording.current,
+            recording.voltage,
+            recording.spikes,
+            dt,
+            title=f"LIF neuron: {words}",
+            v_threshold=parameters.v_threshold,
+            v_rest=parameters.v_rest,
+            rheobase=theory.rheobase(parameters),
+        )
+    }
+    if gaps.size > 20 and results["cv"] > 0.01:
+        figures["intervals.png"] = plots.intervals(gaps, title=f"Intervals: {words}, CV {results['cv']:.2f}")
+    arrays = {
+        "time_s": recording.times,
+        "current_a": recording.current[:, 0],
+        "voltage_v": recording.voltage[:, 0],
+        "spike_times_s": times,
+    }
+    write(
+        folder,
+        "lif",
+        parser,
+        given,
+        figures=figures,
+        arrays={"recording.npz": arrays},
+        tables={"spikes.csv": (("time_s",), times[:, None])},
+        run={
+            "engine": recording.engine,
+            "note": recording.note,
+            "neuron": dataclasses.asdict(parameters),
+            "results": results | told,
+        },
+    )
+    return 0
+
+
+def _regularity(results):
+    parts = []
+    if results["mean_interval_s"] is not None:
+        parts.append(f"mean interval {results['mean_interval_s'] * 1e3:.4g} ms")
+    if results["cv"] is not None:
+        parts.append(f"CV {results['cv']:.3f}")
+    return "".join(f"; {part}" for part in parts)
+
+
+def _sine(given, parameters, recording) -> dict:
+    """Amplitude of the voltage under a sine below threshold, measured in the last whole periods, and in theory."""
+    from kzoo.bio import theory
+
+    gain, _ = theory.sine_response(parameters, given.frequency)
+    period = max(1, round(1 / given.frequency / recording.dt))
+    late = recording.voltage[len(recording.voltage) // 2 :, 0]
+    whole = late[len(late) % period :] if len(late) >= period else late
+    turns = np.exp(-2j * np.pi * given.frequency * np.arange(len(whole)) * recording.dt)
+    return {
+        "amplitude_theory_v": float(gain) * given.amplitude * 1e-9,
+        "amplitude_v": float(2 * abs(np.mean((whole - whole.mean()) * turns))),
+    }
+
+
+def fi(argv) -> int:
+    """Runs `kzoo bio fi` and returns its exit code.
+
+    Raises:
+        KzooError: for a parameter out of its bounds.
+    """
+    parser = new_parser("fi", "The rate of a neuron over a constant current, beside the formulas.")
+    add_neuron(parser)
+    group = parser.add_argument_group("the currents")
+    group.add_argument("--from", dest="low", type=float, default=0.0, metavar="nA", help="(default: 0)")
+    group.add_argument("--to", dest="high", type=float, default=0.5, metavar="nA", help="(default: 0.5)")
+    group.add_argument("--count", type=int, default=40, metavar="N", help="how many (default: 40)")
+    group.add_argument(
+        "--sigma",
+        type=float,
+        nargs="+",
+        default=[0.0],
+        metavar="mV",
+        help="noise of the membrane, one curve for each level (default: 0)",
+    )
+    add_run(parser, duration=2000.0)
+    given = parser.parse_args(argv)
+
+    from kzoo import plots
+    from kzoo.bio import neuron, theory
+
+    if not given.low < given.high:
+        raise KzooError(f"--from: got {given.low:g} nA; expected below --to, which is {given.high:g} nA.")
+    at_least("count", given.count, 2)
+    parameters, dt, duration = neuron_of(given), given.dt * 1e-3, given.duration * 1e-3
+    currents = np.linspace(given.low, given.high, given.count) * 1e-9
+    fine = np.linspace(given.low, given.high, 400) * 1e-9
+    folder = folder_for(given.out, "fi")
+    measured, lines, columns = {}, {}, {"current_a": currents}
+    levels = list(dict.fromkeys(given.sigma))
+    with waiting("Simulating ..."):
+        for level in levels:
+            name = f"noise of {level:g} mV" if level else "no noise"
+            measured[name] = neuron.rates(parameters, currents, duration, dt, sigma=level * 1e-3, seed=given.seed)
+            curve, column = (theory.rate_on_grid, "rate_on_grid_hz") if not level else (_siegert(level), "siegert_hz")
+            lines[name] = fine, curve(parameters, fine, dt)
+            columns[f"rate_hz, {name}"] = measured[name]
+            columns[f"{column}, {name}"] = curve(parameters, currents, dt)
+    columns["rate_continuous_hz"] = theory.rate(parameters, currents)
+    if levels == [0.0]:
+        lines["formula, continuous time"] = fine, theory.rate(parameters, fine)
+    print(
+        f"rates of {given.count} currents from {given.low:g} to {given.high:g} nA, {given.duration:g} ms each in steps "
+        f"of {given.dt:g} ms, engine numpy"
+    )
+    print(f"rheobase {theory.rheobase(parameters) * 1e9:.4g} nA")
+    results = {"rheobase_a": theory.rheobase(parameters)}
+    for name, rates in measured.items():
+        apart = float(np.abs(rates - _theory_at(columns, name)).max())
+        results[f"largest_difference_hz, {name}"] = apart
+        print(f"{name}: up to {rates.max():.4g} Hz, at most {apart:.3g} Hz from theory")
+    title = f"LIF neuron: tau {given.tau:g} ms, refractory for {given.t_ref:g} ms"
+    figure = plots.frequency_current(
+        currents,
+        measured,
+        title=title,
+        theory=lines,
+        rheobase=theory.rheobase(parameters),
+        limit=1 / parameters.t_ref if parameters.t_ref else None,
+    )
+    write(
+        folder,
+        "fi",
+        parser,
+        given,
+        figures={"fi.png": figure},
+        tables={"fi.csv": (tuple(columns), np.stack(list(columns.values()), axis=1))},
+        run={"engine": "numpy", "note": "", "neuron": dataclasses.asdict(parameters), "results": results},
+    )
+    return 0
+
+
+def _siegert(level):
+    from kzoo.bio import theory
+
+    return lambda parameters, currents, dt: theory.rate_under_noise(parameters, currents, level * 1e-3, dt)
+
+
+def _theory_at(columns, name):
+    """The theory's rates at the simulated currents."""
+    return next(
+        values for key, values in columns.items() if key.endswith(f", {name}") and not key.startswith("rate_hz")
+    )

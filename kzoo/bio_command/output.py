@@ -1,0 +1,102 @@
+"""What `kzoo bio` writes and says: a folder with figures, numbers and the flags to make them again."""
+
+import contextlib
+import csv
+import io
+import shlex
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from kzoo import __version__
+from kzoo.errors import KzooError
+from kzoo.files import replacing, write_json, write_text
+
+
+def folder_for(out, name) -> Path:
+    """The folder to write into: one that is free, or holds a run of this kind that is replaced."""
+    if out is None:
+        number = 1
+        while (Path("bio") / f"{name}-{number}").exists():
+            number += 1
+        return Path("bio") / f"{name}-{number}"
+    folder = Path(out)
+    if folder.exists() and not folder.is_dir():
+        raise KzooError(f"--out: {folder} is a file; expected a folder.")
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / "run.json").is_file():
+        raise KzooError(f"--out: {folder} holds other files; expected a new folder, or one that kzoo bio wrote.")
+    return folder
+
+
+def say_engine(record) -> None:
+    """Which engine ran, and why not the one that was asked for."""
+    print(f"engine {record.engine}")
+    if record.note:
+        print(f"kzoo: {record.note}", file=sys.stderr)
+
+
+def write(folder, command, parser, given, *, figures, run, arrays=None, tables=None):
+    """Writes figures, numbers and run.json, the last of all, and says so.
+
+    Args:
+        folder: where to.
+        command: the word after `kzoo bio`.
+        parser, given: the flags, which go into run.json.
+        figures: file's name -> Figure.
+        run: what else goes into run.json.
+        arrays: file's name -> arrays by name, for an .npz.
+        tables: file's name -> head and rows, for a .csv.
+    """
+    from kzoo import plots
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, figure in figures.items():
+        plots.save_png(figure, folder / name)
+    for name, values in (arrays or {}).items():
+        with replacing(folder / name) as temporary:
+            np.savez_compressed(temporary, **values)
+    for name, (head, rows) in (tables or {}).items():
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(head)
+        writer.writerows([[f"{v:.10g}" if isinstance(v, float) else v for v in row] for row in rows])
+        write_text(folder / name, text.getvalue())
+    flags = _flags(parser, given)
+    about = {"command": command, "flags": flags, "type": shlex.join(["kzoo", "bio", command, *flags])}
+    write_json(folder / "run.json", about | {"kzoo": __version__} | run)
+    names = [*figures, *(arrays or {}), *(tables or {}), "run.json"]
+    print(f"Wrote {folder}: {', '.join(names)}.")
+    print(f"Again:  kzoo bio repeat {shlex.quote(str(folder))}")
+
+
+def _flags(parser, given) -> list[str]:
+    """Every flag of a run with its value, so that another default of another day changes nothing."""
+    flags = []
+    for action in parser._actions:
+        value = getattr(given, action.dest, None)
+        if action.dest in ("help", "out", "animate") or value is None or value is False:
+            continue
+        if action.dest in ("current", "matrix") and Path(value).is_file():
+            value = str(Path(value).resolve())
+        values = [] if value is True else value if isinstance(value, list) else [value]
+        words = [str(item) for item in values]
+        if not action.option_strings:
+            flags = [*words, *flags]
+        elif len(words) == 1:
+            flags.append(f"{action.option_strings[0]}={words[0]}")  # a "=" keeps -7e-05 from being taken for a flag
+        else:
+            flags += [action.option_strings[0], *words]
+    return flags
+
+
+@contextlib.contextmanager
+def waiting(words):
+    """Tells, on a terminal, what the silence is for; yields a function that tells something else, or None."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(words) as status:
+        yield status.update
