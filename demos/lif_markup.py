@@ -38,27 +38,33 @@ svg.draws { touch-action: none; } svg.draws .drawn { cursor: crosshair; fill: tr
 """
 )
 
-# The visitor draws the current: `drawn` is the area, `data-values` what it shows. The newest drawing goes to the
-# server at once and then at most eight times a second; at last the one that was there when the pen was lifted.
+# The visitor draws the current: `drawn` is the area, `data-values` what it shows. One drawing at a time goes to the
+# server, the newest as soon as the answer to the one before is there.
 DRAW = r"""
-let values = null, last = null, waiting = null, sentAt = 0;
+let values = null, last = null, next = false, busy = 0;
 const send = () => {
-  clearTimeout(waiting); waiting = null; sentAt = performance.now();
+  busy = 0;
+  if (!next) return;
+  next = false;
+  busy = setTimeout(send, 1500);  // an answer that changes nothing is not seen
   trigger('pick', { values: values.map(value => value.toFixed(3)).join(', ') });
 };
+const changed = () => { next = true; if (!busy) send(); };
+new MutationObserver(() => { if (busy) { clearTimeout(busy); busy = setTimeout(send, 40); } })
+  .observe(element, { childList: true, subtree: true });
 function put(event) {
-  const svg = element.querySelector('svg.draws'), area = svg && svg.querySelector('.drawn');
+  const area = element.querySelector('svg.draws .drawn');
   if (!area) return;
   const box = area.getBoundingClientRect(), count = values.length;
-  const reach = Number(area.dataset.reach);
+  const low = Number(area.dataset.low), high = Number(area.dataset.high);
   const at = Math.min(count - 1, Math.max(0, Math.floor(count * (event.clientX - box.left) / box.width)));
   const up = Math.min(1, Math.max(0, (event.clientY - box.top) / box.height));
-  const value = Number(area.dataset.high) - up * (Number(area.dataset.high) - Number(area.dataset.low));
+  const value = Math.min(1, Math.max(-1, high - up * (high - low)));
   const from = last === null ? at : last[0], before = last === null ? value : last[1];
   for (let i = Math.min(from, at); i <= Math.max(from, at); i++)
     values[i] = at === from ? value : before + (value - before) * (i - from) / (at - from);
   last = [at, value];
-  if (waiting === null) waiting = setTimeout(send, Math.max(0, 120 - (performance.now() - sentAt)));
+  changed();
 }
 element.addEventListener('pointerdown', event => {
   const area = event.target.closest('.drawn');
@@ -70,7 +76,7 @@ element.addEventListener('pointerdown', event => {
 });
 element.addEventListener('pointermove', event => { if (last !== null) put(event); });
 for (const end of ['pointerup', 'pointercancel'])
-  element.addEventListener(end, () => { if (last !== null) { last = null; send(); } });
+  element.addEventListener(end, () => { if (last !== null) { last = null; changed(); } });
 """
 
 WIDE = 700.0

@@ -188,7 +188,7 @@ def test_the_page_answers_to_sliders_scenes_a_click_and_a_drawing(served, page, 
     tab.mouse.down()
     tab.mouse.move(box["x"] + 0.9 * box["width"], box["y"] + 2, steps=8)
     tab.mouse.up()
-    spikes_become(tab, "> 10")
+    spikes_become(tab, "> 12")
     tab.get_by_text("Show the code").first.click()
     tab.locator(".cm-content", has_text="currents.from_array").first.wait_for()
     screenshot("lif_drawn")
