@@ -30,8 +30,8 @@ UNITS = {
 }
 
 
-def equations(structure) -> str:
-    """The equations of a neuron, in Brian2's notation."""
+def equations(structure, counted=False) -> str:
+    """The equations of a neuron, in Brian2's notation; `counted` as in `build`."""
     flag = "(constant)" if structure["own"] else "(shared, constant)"
     units = {n: u for n, u in UNITS.items() if not structure["graded"] or n in ("tau", "resistance", "v_rest")}
     lines = [f"{name} : {unit} {flag}" for name, unit in units.items()]
@@ -50,23 +50,32 @@ def equations(structure) -> str:
         lines += [f"dg{c}/dt = -g{c}/tau{c} : {unit}", f"tau{c} : second (shared, constant)"]
         if kind == "conductance":
             lines.append(f"reversal{c} : volt (shared, constant)")
+    if counted:
+        lines += ["hold : integer (constant)" if structure["own"] else "hold : integer (shared, constant)"]
+        lines += ["free_from : integer"]
     refractory = "" if structure["graded"] else " (unless refractory)"
     return "\n".join([f"dv/dt = ({' + '.join(terms)})/tau : volt{refractory}", *lines])
 
 
-def build(structure, size, namespace):
+def build(structure, size, namespace, counted=False):
     """Objects of Brian2 without any values: neurons, one Synapses for each wires, spikes or None.
 
     Arguments:
         structure: JSON, `Plan.structure`.
         size: how many neurons.
         namespace: the functions `kzoo_current(t, column)` where there is a current.
+        counted: whether a neuron is held for `hold` steps by a counter of its own, rather than by Brian2's
+            `refractory="t_ref"`, which divides a time by dt for each neuron in each step. The steps are the same.
     """
     structure = json.loads(structure)
+    counted = counted and not structure["graded"]
     spiking = {"threshold": "v > v_threshold", "reset": "v = v_reset", "refractory": "t_ref"}
+    if counted:
+        spiking["reset"] += "; free_from = t_in_timesteps + hold"
+        spiking["refractory"] = "t_in_timesteps < free_from"
     neurons = brian2.NeuronGroup(
         size,
-        equations(structure),
+        equations(structure, counted),
         method="exponential_euler" if "conductance" in structure["channels"] else "exact",
         namespace=namespace,
         name="neurons",

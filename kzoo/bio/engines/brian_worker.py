@@ -52,7 +52,7 @@ def run(given, target) -> plan.Run:
     for name in brian_model.UNITS:
         if name in neurons.variables:
             value = given.parameters[name]
-            setattr(neurons, f"{name}_", value if given_own(given) else value[0])
+            setattr(neurons, f"{name}_", value if given.own else value[0])
     neurons.v_ = given.v_start
     if given.current is not None:
         neurons.column = given.column
@@ -86,10 +86,6 @@ def run(given, target) -> plan.Run:
     return plan.Run(in_steps(spikes.t_, given.dt), np.asarray(spikes.i, np.int64), voltage)
 
 
-def given_own(given):
-    return max(map(len, given.parameters.values())) > 1
-
-
 def in_steps(times, dt):
     """Times [s] as numbers of steps."""
     return np.rint(np.asarray(times) / dt).astype(np.int64)
@@ -120,7 +116,7 @@ def write(structure, folder):
     insert = device.insert_code
     brian2.defaultclock.dt = 1e-4 * brian2.second  # the program reads its own
     namespace = {"kzoo_current": c_function("kzoo_current", "kzoo::current", ("t", "column"), brian2.amp)}
-    neurons, wires, spikes = brian_model.build(structure, brian_model.SIZE, namespace)
+    neurons, wires, spikes = brian_model.build(structure, brian_model.SIZE, namespace, counted=True)
     objects = [neurons, *wires]
     if spikes is not None:
         objects.append(spikes)
@@ -147,6 +143,8 @@ def write(structure, folder):
     ]
     count = "kzoo::size" if shape["own"] else 1
     lines += [read(neurons, name, count) for name in brian_model.UNITS if name in neurons.variables]
+    if not shape["graded"]:
+        lines.append(read(neurons, "hold", count))
     lines.append(read(neurons, "v", "kzoo::size"))
     if shape["current"]:
         lines += ["kzoo::read_currents();", read(neurons, "column", "kzoo::size")]

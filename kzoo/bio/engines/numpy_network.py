@@ -67,12 +67,9 @@ class _Watch:
 
 def _spiking(given, watch):
     size, dt = given.size, given.dt
-    tau, resistance, v_rest, threshold, reset, t_ref = (
-        value if len(value) > 1 else value[0] for value in (given.parameters[name] for name in plan.PARAMETERS)
+    tau, resistance, v_rest, threshold, reset, hold = (
+        value if given.own else value[0] for value in (*map(given.parameters.get, plan.PARAMETERS[:-1]), given.hold)
     )
-    own_reset, own_hold = np.ndim(reset) > 0, np.ndim(t_ref) > 0
-    # As `LIF.refractory_steps` counts.
-    hold = np.maximum(1, np.floor((t_ref + 1e-3 * dt) / dt).astype(np.int64))
     keep = np.exp(-dt / tau)
     currents = [c for c, channel in enumerate(given.channels) if channel.reversal is None]
     conductances = [c for c, channel in enumerate(given.channels) if channel.reversal is not None]
@@ -117,7 +114,7 @@ def _spiking(given, watch):
             when.append(np.full(fired.size, k))
             who.append(fired)
             free[fired] = False
-            free_from[fired] = k + (hold[fired] if own_hold else hold)
+            free_from[fired] = k + (hold[fired] if given.own else hold)
             for wire in wires:
                 wire.send(k, fired)
         for wire in wires:
@@ -129,7 +126,7 @@ def _spiking(given, watch):
         if count:
             np.add(v, given.drive.weight * count(k), out=v, where=free)
         if fired.size:
-            v[fired] = reset[fired] if own_reset else reset
+            v[fired] = reset[fired] if given.own else reset
     empty = [np.zeros(0, np.int64)]
     return np.concatenate(when or empty), np.concatenate(who or empty), voltage
 

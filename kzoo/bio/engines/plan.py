@@ -150,12 +150,22 @@ class Plan:
     graded: bool = False
 
     @property
+    def hold(self) -> np.ndarray:
+        """For how many steps a spike holds the voltage, (1,) or (n,): as `LIF.refractory_steps`, and 1 for 0."""
+        return np.maximum(1, np.floor((self.parameters["t_ref"] + 1e-3 * self.dt) / self.dt).astype(np.int64))
+
+    @property
+    def own(self) -> bool:
+        """Whether neurons have parameters of their own."""
+        return max(map(len, self.parameters.values())) > 1
+
+    @property
     def structure(self) -> str:
         """What decides the code of a program that runs the plan, as JSON: no sizes and no numbers."""
         return json.dumps(
             {
                 "graded": self.graded,
-                "own": max(map(len, self.parameters.values())) > 1,
+                "own": self.own,
                 "channels": ["current" if channel.reversal is None else "conductance" for channel in self.channels],
                 "wires": [[wires.channel, len(wires.weights) > 1, len(wires.delays) > 1] for wires in self.wires],
                 "current": self.current is not None,

@@ -7,9 +7,9 @@ network is built once, in some ten seconds, and then runs without Brian2, withou
 Brian2 writes the sources. In them, the number of neurons is a constant; a stand-in for it (`brian_model.SIZE`) is
 replaced by a variable. standalone.h holds what reads and writes.
 
-Floating point is left as it stands in the sources: no -ffast-math, no contraction to fused operations, no code for this
-processor alone. So spikes do not move between machines, and a program may be shared by all that have the same
-architecture.
+Floating point is left as it stands in the sources: no -ffast-math, no contraction to fused operations. So spikes do not
+move between machines. On x86 the code is for this processor (-march=native) and kept under its name: another processor
+that looks into the same cache builds its own.
 """
 
 import concurrent.futures
@@ -33,7 +33,8 @@ from kzoo.bio.engines import cache, plan, process
 from kzoo.bio.records import Recording
 from kzoo.errors import KzooError
 
-FLAGS = ("-O3", "-std=c++17", "-ffp-contract=off", "-w")
+# The last two let loops run on vectors; none of them changes a number.
+FLAGS = ("-O3", "-std=c++17", "-ffp-contract=off", "-w", "-fno-math-errno", "-fno-trapping-math")
 _INCLUDES = ("-include", "standalone.h", "-I.")
 _HERE = Path(__file__).parent
 # What a program follows from, beside its structure.
@@ -108,10 +109,27 @@ def program(structure, progress=None) -> Path:
     return place / "main"
 
 
+def flags() -> tuple[str, ...]:
+    """What the compiler is told, on this machine."""
+    return (*FLAGS, "-march=native") if platform.machine() in ("x86_64", "AMD64") else FLAGS
+
+
+@functools.cache
+def processor() -> str:
+    """The system, the architecture and, on Linux, what the processor can do."""
+    names = [platform.system(), platform.machine(), platform.processor()]
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        names += sorted({line for line in lines if line.startswith(("flags", "model name"))})
+    except OSError:
+        pass
+    return "\n".join(names)
+
+
 @functools.cache
 def recipe() -> str:
-    """What decides the code of a program beside its structure: the sources here, the flags, the architecture."""
-    digest = hashlib.sha256(json.dumps([FLAGS, platform.system(), platform.machine()]).encode())
+    """What decides the code of a program beside its structure: the sources here, the flags, the processor."""
+    digest = hashlib.sha256(json.dumps([flags(), processor()]).encode())
     for name in _SOURCES:
         digest.update((_HERE / name).read_bytes())
     return digest.hexdigest()
@@ -236,8 +254,8 @@ def _compile(path, folder, sources, progress):
     pool = concurrent.futures.ThreadPoolExecutor(workers)
     try:
         # Takes half of the time off. A compiler that makes nothing of it reads the header itself.
-        call([*FLAGS, "-x", "c++-header", "standalone.h", "-o", "standalone.h.gch"])
-        jobs = [pool.submit(call, [*FLAGS, *_INCLUDES, "-c", str(file), "-o", f"{file}.o"]) for file in sources]
+        call([*flags(), "-x", "c++-header", "standalone.h", "-o", "standalone.h.gch"])
+        jobs = [pool.submit(call, [*flags(), *_INCLUDES, "-c", str(file), "-o", f"{file}.o"]) for file in sources]
         for job in concurrent.futures.as_completed(jobs):
             code, errors = job.result()
             if code:
@@ -268,10 +286,11 @@ def _input(given) -> bytes:
 
     put([given.dt], np.float64)
     put([given.steps], np.int64)
-    own = max(map(len, given.parameters.values())) > 1
     for name in plan.PARAMETERS:
         if not given.graded or name in ("tau", "resistance", "v_rest"):
-            put_all(given.parameters[name], given.size if own else 1)
+            put_all(given.parameters[name], given.size if given.own else 1)
+    if not given.graded:
+        put(np.broadcast_to(given.hold, given.size if given.own else 1), np.int32)
     put_all(given.v_start, given.size)
     if given.current is not None:
         put([given.current.shape[1]], np.int64)
