@@ -1,15 +1,19 @@
 """What spikes say: rates, intervals and their regularity, the population's rate and its spectrum, synchrony.
 
-Each takes a `Raster` (of single neurons: `recording.raster`), with times in seconds, and gives hertz.
+Each takes a `Raster`, or a `Recording` of single neurons, with times in seconds, and gives hertz. Each raises
+ParameterError for an argument out of its bounds.
 """
 
 import numpy as np
 
 from kzoo.bio import checks
+from kzoo.bio.records import Raster, Recording
+from kzoo.errors import ParameterError
 
 
 def rates(raster, start=0.0, stop=None) -> np.ndarray:
     """Spikes of each neuron from `start` until before `stop` (the end) over that time, (size,) [Hz]."""
+    raster = _raster(raster)
     start, stop = _window(raster, start, stop)
     inside = (raster.times >= start) & (raster.times < stop)
     return np.bincount(raster.neurons[inside], minlength=raster.size) / (stop - start)
@@ -21,6 +25,7 @@ def intervals(raster, start=0.0):
     Returns: intervals (m,) [s] and whose they are (m,) int, sorted by neuron and then by time. A spike before `start`
     is not counted.
     """
+    raster = _raster(raster)
     start, _ = _window(raster, start, None)
     late = raster.times >= start
     neurons = raster.neurons[late]
@@ -36,7 +41,7 @@ def cv(raster, start=0.0, least=3) -> np.ndarray:
     0 for a clock, 1 for a Poisson process. NaN for a neuron with fewer than `least` intervals (2 or more): use
     numpy.nanmean, and mind that a short recording misses the long intervals, which lowers the value.
     """
-    least = checks.integer("least", least, 2)
+    raster, least = _raster(raster), checks.integer("least", least, 2)
     gaps, owners = intervals(raster, start)
     count = np.bincount(owners, minlength=raster.size)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -52,6 +57,7 @@ def population_rate(raster, bin=1e-3):
 
     Returns: the middles of the bins (b,) [s] and the rate (b,) [Hz].
     """
+    raster = _raster(raster)
     width = _bin_steps(raster, bin)
     count = _num_steps(raster) // width
     counts = np.bincount(_steps(raster) // width, minlength=count)[:count]
@@ -99,6 +105,7 @@ def synchrony(raster, bin=5e-3, start=0.0) -> float:
     Source: Golomb and Rinzel 1994, doi:10.1016/0167-2789(94)90214-3, who take voltages; spike counts here, so that any
     raster has it. It depends on the bin: give the bin with the value.
     """
+    raster = _raster(raster)
     start, _ = _window(raster, start, None)
     width, first = _bin_steps(raster, bin), round(start / raster.dt)
     count = (_num_steps(raster) - first) // width
@@ -111,6 +118,14 @@ def synchrony(raster, bin=5e-3, start=0.0) -> float:
     mean = np.bincount(neurons, minlength=raster.size) / count
     alone = (each.astype(float) ** 2).sum() / (count * raster.size) - (mean**2).mean()
     return float(np.sqrt(together.var() / alone)) if alone > 0 else float("nan")
+
+
+def _raster(spikes) -> Raster:
+    if isinstance(spikes, Recording):
+        return spikes.raster
+    if isinstance(spikes, Raster):
+        return spikes
+    raise ParameterError(f"raster: got {spikes!r:.60}; expected a Raster or a Recording, as simulations give them.")
 
 
 def _window(raster, start, stop):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import signal
 
-from kzoo.bio import Raster, analysis
+from kzoo.bio import LIF, Raster, analysis, simulate
 from kzoo.errors import ParameterError
 
 DT = 1e-4
@@ -112,9 +112,20 @@ def test_a_silent_network_has_rates_and_no_intervals():
     assert not analysis.population_rate(silent)[1].any()
 
 
+def test_a_recording_serves_as_well_as_its_raster():
+    recording = simulate(LIF(), np.full((5000, 3), [0.1e-9, 0.3e-9, 0.5e-9]), DT)
+    assert analysis.rates(recording).tolist() == (recording.spikes.sum(0) / 0.5).tolist()
+    np.testing.assert_array_equal(analysis.cv(recording), analysis.cv(recording.raster))
+    assert np.nanmax(analysis.cv(recording)) < 1e-9
+    np.testing.assert_array_equal(analysis.intervals(recording)[0], analysis.intervals(recording.raster)[0])
+    assert analysis.population_rate(recording)[1].mean() == pytest.approx(recording.spikes.sum() / 1.5)
+    assert 0 < analysis.synchrony(recording) < 1
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
+        (lambda r: analysis.rates(r.times), "raster: got array.*; expected a Raster or a Recording"),
         (lambda r: analysis.rates(r, start=0.1), "start: got 100 ms; expected .* below 100 ms"),
         (lambda r: analysis.rates(r, start=0.05, stop=0.05), "stop: got 50 ms; expected .* above 50 ms"),
         (lambda r: analysis.rates(r, stop=0.2), "stop: got 200 ms"),

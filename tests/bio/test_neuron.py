@@ -83,7 +83,9 @@ def test_a_raster_can_be_narrowed_to_a_group():
     spikes = np.zeros((5, 4), bool)
     spikes[[0, 1, 2, 4], [3, 0, 2, 3]] = True
     raster = Recording(DT, np.zeros((5, 4)), np.zeros((5, 4)), spikes, "numpy").raster
-    group = dataclasses.replace(raster, groups={"a": (0, 2), "b": (2, 4)}).group("b")
+    raster = dataclasses.replace(raster, groups={"a": (0, 2), "b": (2, 4)})
+    assert raster.group("a").times.tolist() == [1e-4]
+    group = raster.group("b")
     np.testing.assert_allclose(group.times, [0, 2e-4, 4e-4])
     assert (group.neurons.tolist(), group.size, group.groups) == ([1, 0, 1], 2, {"b": (0, 2)})
 
