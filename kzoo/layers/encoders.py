@@ -1,18 +1,18 @@
-"""Numbers in [0, 1] as sequences for spiking neurons: a constant current, spikes at random, one spike in time.
+"""Numbers in [0, 1] as spikes: at random, as often as they are large, or once, as early as they are large.
 
-The codes stand in `kzoo.ops.spikes`; their spikes are the same on every backend. Axis letters: b batch, t time.
+The codes stand in `kzoo.ops.spikes`; their spikes are the same on every backend. A constant current needs no code: see
+`steps` of `kzoo.layers.lif.LIF`. Axis letters: b batch, t time.
 """
 
 import random
 
 import keras
-from keras import ops
 
 from kzoo import seeds
 from kzoo.layers.checks import positive
 from kzoo.ops.spikes import latency_spikes, rate_spikes
 
-__all__ = ["LatencyEncoder", "RateEncoder", "Repeat"]
+__all__ = ["LatencyEncoder", "RateEncoder"]
 
 
 class _Encoder(keras.layers.Layer):
@@ -28,19 +28,6 @@ class _Encoder(keras.layers.Layer):
     def get_config(self):
         """The constructor's arguments."""
         return {**super().get_config(), "steps": self.steps}
-
-
-@keras.saving.register_keras_serializable("kzoo.layers")
-class Repeat(_Encoder):
-    """The same at every step: what does not change needs no code.
-
-    Args:
-        steps: t.
-    """
-
-    def call(self, x):
-        x = ops.expand_dims(x, 1)
-        return ops.broadcast_to(x, (ops.shape(x)[0], self.steps, *ops.shape(x)[2:]))
 
 
 @keras.saving.register_keras_serializable("kzoo.layers")

@@ -65,8 +65,8 @@ class _Leaky(keras.layers.Layer):
     def build(self, input_shape):
         if input_shape[-1] != self.units:
             raise ValueError(
-                f"{type(self).__name__} has a current for each of its {self.units} units, (b, t, {self.units}); "
-                f"received {tuple(input_shape)}. Set units={input_shape[-1]}, or put a Dense({self.units}) before it."
+                f"{type(self).__name__} has a current for each of its {self.units} units, the last axis; received "
+                f"{tuple(input_shape)}. Set units={input_shape[-1]}, or put a Dense({self.units}) before it."
             )
 
     def _received(self, current, mask):
@@ -90,9 +90,10 @@ class LIF(_Leaky):
 
         tau dV/dt = -(V - v_rest) + resistance I;   a spike where V > v_threshold, then V = v_reset for t_ref
 
-    Called as `layer(current, initial_state=None, mask=None)`. A state is (v, wait), each (b, u): the voltage, and for
-    how many steps more a neuron is refractory. Where `mask` (b, t) is False nothing happens to a sample. The state is
-    kept in float32 under mixed precision too. A current of nan gives spikes of nan from then on.
+    Called as `layer(current, initial_state=None, mask=None)`. With `steps` the current is (b, u), the same at each of
+    so many steps, and what makes it is computed once. A state is (v, wait), each (b, u): the voltage, and for how many
+    steps more a neuron is refractory. Where `mask` (b, t) is False nothing happens to a sample. The state is kept in
+    float32 under mixed precision too. A current of nan gives spikes of nan from then on.
 
     Returns spikes, or a tuple that begins with them: with `return_voltages` V at the start of each step (b, t, u), as
     `kzoo.bio` records it; with `return_state` v and wait after the last step.
@@ -109,6 +110,7 @@ class LIF(_Leaky):
         surrogate: One of `kzoo.ops.spikes.SURROGATES`.
         slope: The surrogate's, above 0; None for its default there.
         detach_reset: Whether the gradient passes the reset by.
+        steps: t, for a constant current; None for one that comes as a sequence.
         return_voltages: Whether to give the voltages too.
         return_state: Whether to give the last state too.
 
@@ -132,6 +134,7 @@ class LIF(_Leaky):
         surrogate: str = "arctan",
         slope: float | None = None,
         detach_reset: bool = True,
+        steps: int | None = None,
         return_voltages: bool = False,
         return_state: bool = False,
         **kwargs,
@@ -150,6 +153,8 @@ class LIF(_Leaky):
         self.surrogate = surrogate
         self.slope = None if slope is None else self._number("slope", slope, above=0)
         self.detach_reset = detach_reset
+        self.steps = None if steps is None else positive("LIF", "steps", steps)
+        self.input_spec = keras.InputSpec(ndim=3 if steps is None else 2)
         self.return_voltages = return_voltages
         self.return_state = return_state
 
@@ -174,9 +179,16 @@ class LIF(_Leaky):
         return ops.full(shape, self.v_rest, dtype=dtype), ops.zeros(shape, dtype=dtype)
 
     def call(self, current, initial_state=None, mask=None):
-        current, mask = self._received(current, mask)
-        v, wait = self._checked(initial_state, ops.shape(current)[1])
-        found, voltages, v, wait = spikes.lif(current, v, wait, self.neuron, voltages=self.return_voltages, mask=mask)
+        if self.steps is None:
+            current, mask = self._received(current, mask)
+        elif mask is not None:
+            raise ValueError(f"LIF: a current that is constant for {self.steps} steps takes no mask; leave it out.")
+        else:
+            current = ops.cast(current, self._state_dtype)
+        v, wait = self._checked(initial_state, ops.shape(current)[-2])
+        found, voltages, v, wait = spikes.lif(
+            current, v, wait, self.neuron, steps=self.steps, voltages=self.return_voltages, mask=mask
+        )
         found = ops.cast(ops.swapaxes(found, 0, 1), self.compute_dtype)
         voltages = (ops.swapaxes(voltages, 0, 1),) if self.return_voltages else ()
         state = (v, wait) if self.return_state else ()
@@ -204,7 +216,7 @@ class LIF(_Leaky):
         return [ops.cast(ops.convert_to_tensor(part), self._state_dtype) for part in given]
 
     def compute_output_spec(self, current, initial_state=None, mask=None):
-        b, t, _ = current.shape
+        b, t = (current.shape[0], self.steps) if self.steps else current.shape[:2]
         found = keras.KerasTensor((b, t, self.units), self.compute_dtype)
         voltages = (keras.KerasTensor((b, t, self.units), self._state_dtype),) if self.return_voltages else ()
         state = (keras.KerasTensor((b, self.units), self._state_dtype),) * 2 if self.return_state else ()
@@ -224,6 +236,7 @@ class LIF(_Leaky):
             "surrogate",
             "slope",
             "detach_reset",
+            "steps",
             "return_voltages",
             "return_state",
         )

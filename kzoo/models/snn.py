@@ -24,7 +24,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from kzoo.layers.encoders import LatencyEncoder, RateEncoder, Repeat
+from kzoo.layers.encoders import LatencyEncoder, RateEncoder
 from kzoo.layers.initializers import GlorotUniform, HeUniform
 from kzoo.layers.lif import INTEGRATIONS, LIF, LeakyIntegrator
 from kzoo.models.base import Classifier, choice, count, sizes
@@ -110,9 +110,9 @@ class SNN(Classifier):
             x = (RateEncoder if encoder == "rate" else LatencyEncoder)(steps, name=encoder)(x)  # (b, t, d)
         for i, units in enumerate(hidden_dims, start=1):
             x = keras.layers.Dense(units, kernel_initializer=HeUniform(), name=f"dense_{i}")(x)
-            if i == 1 and encoder == "current":
-                x = Repeat(steps, name="current")(x)  # after the product, which is the same at all steps
-            x = LIF(units, **spiking, name=f"lif_{i}")(x)  # (b, t, u)
+            # What is the same at each step goes through the first product once.
+            constant = steps if i == 1 and encoder == "current" else None
+            x = LIF(units, **spiking, steps=constant, name=f"lif_{i}")(x)  # (b, t, u)
         x = keras.layers.Dense(num_classes, kernel_initializer=GlorotUniform(), name="readout")(x)
         if readout == "voltage":
             voltages = LeakyIntegrator(num_classes, **membrane, name="voltages")(x)  # (b, t, k)

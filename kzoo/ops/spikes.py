@@ -139,16 +139,18 @@ def lif_step(drive, v, wait, neuron: Neuron) -> LIFStep:
     return LIFStep(spikes, v, wait)
 
 
-def lif(current, v, wait, neuron: Neuron, *, voltages: bool = False, mask=None):
+def lif(current, v, wait, neuron: Neuron, *, steps: int | None = None, voltages: bool = False, mask=None):
     """All steps of the neuron.
 
     Args:
-        current: I, (t, b, u), of at least one step.
+        current: I, (t, b, u), of at least one step; or with `steps` (b, u), the same at each of them.
         v: Voltage at the start of the first step, (b, u).
         wait: As in `lif_step`, (b, u); of no effect where `neuron.wait` is 0.
         neuron: The constants.
+        steps: t, where the current is constant.
         voltages: Whether to give V at the start of each step.
-        mask: (t, b), True where a sample has a step. Elsewhere nothing happens to it, whatever its current is.
+        mask: (t, b) beside a current (t, b, u), True where a sample has a step. Elsewhere nothing happens to it,
+            whatever its current is.
 
     Returns:
         Spikes (t, b, u); voltages (t, b, u) or None; the voltage after the last step, and `wait` then, (b, u).
@@ -159,8 +161,9 @@ def lif(current, v, wait, neuron: Neuron, *, voltages: bool = False, mask=None):
         drive = ops.where(mask, drive, ops.zeros_like(drive))
 
     def step(state, given):
-        drive, valid = given
-        done = lif_step(drive, *state, neuron)
+        # What is constant is closed over: its gradient is summed on the way back, not gathered and summed then.
+        driven, valid = (drive, None) if steps else given
+        done = lif_step(driven, *state, neuron)
         v, wait, spikes = done.v, done.wait, done.spikes
         if valid is not None:
             spikes = ops.where(valid, spikes, ops.zeros_like(spikes))
@@ -168,7 +171,8 @@ def lif(current, v, wait, neuron: Neuron, *, voltages: bool = False, mask=None):
             wait = None if wait is None else ops.where(valid, wait, state[1])
         return (v, wait), (spikes, state[0] if voltages else None)
 
-    (v, after), (spikes, seen) = backend.scan(step, (v, wait if neuron.wait else None), (drive, mask))
+    state, inputs = (v, wait if neuron.wait else None), None if steps else (drive, mask)
+    (v, after), (spikes, seen) = backend.scan(step, state, inputs, length=steps)
     return spikes, seen, v, wait if after is None else after
 
 
