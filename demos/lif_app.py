@@ -9,6 +9,7 @@ import functools
 
 import gradio as gr
 import kit
+import lif_engines
 import lif_markup as markup
 import lif_neuron as one
 import link
@@ -195,6 +196,44 @@ def _neuron_tab(demo, tabs) -> dict:
     return controls
 
 
+# --- three engines -------------------------------------------------------------------------------------------------
+
+
+@kit.in_float32
+def compare(*sent):
+    """The neuron of the first tab on all engines, as they answer: overlay, table and code."""
+    settings = one.check(*sent)
+    engine, _ = lif_engines.brian()
+    for found in lif_engines.runs(settings):
+        yield *lif_engines.look(settings, found), lif_engines.code(settings, engine)
+
+
+def _engines_tab(controls: dict) -> None:
+    settings = Settings()
+    engine, _ = lif_engines.brian()
+    # Opened with NumPy's alone: what takes longer waits for the button.
+    first, _ = lif_engines.by_numpy(settings)
+    waiting = [lif_engines.Run(name, "", note="not run yet") for name in ("Brian2", "Keras")]
+    overlay, table = lif_engines.look(settings, [first, *waiting])
+    with gr.Row(elem_classes="kz-buttons"):
+        start = gr.Button("Run on all three", variant="primary", scale=0, min_width=180)
+        kit.caption(
+            "The neuron as it is set on the first tab, under the same current. The first time, Brian2's program is "
+            "compiled, which takes some ten seconds; then it runs in milliseconds."
+        )
+    picture = gr.HTML(overlay, elem_id="lif-overlay", **STYLE)
+    kit.caption(
+        "Three lines over each other: where one hides the others, they agree. Below, how far Brian2 and Keras are from "
+        "NumPy: the rounding of 64 bits lies near 10\u207b\u00b9\u00b3 mV, that of 32 bits near 10\u207b\u2074 mV."
+    )
+    said = gr.HTML(table, elem_id="lif-engines", **STYLE)
+    panel = kit.code_panel(lif_engines.code(settings, engine))
+    start.click(
+        compare, list(controls.values()), [picture, said, panel], api_name="engines", show_progress="hidden",
+        preprocess=False, trigger_mode="once", concurrency_id="engines", concurrency_limit=2,
+    )  # fmt: skip
+
+
 # --- the page ------------------------------------------------------------------------------------------------------
 
 
@@ -207,9 +246,11 @@ def build() -> gr.Blocks:
             "\u03c4 dV/dt = \u2212(V \u2212 V_rest) + R I. Every picture is simulated here and now, with the "
             "formula beside what was measured.",
         )
-        with gr.Tabs() as tabs:  # noqa: SIM117
+        with gr.Tabs() as tabs:
             with gr.Tab("One neuron", id="neuron"):
-                _neuron_tab(demo, tabs)
+                controls = _neuron_tab(demo, tabs)
+            with gr.Tab("Three engines", id="engines"):
+                _engines_tab(controls)
     return demo
 
 

@@ -31,6 +31,19 @@ svg .now { fill: none; stroke: var(--kz-class1); stroke-width: 3; }
 svg .over { paint-order: stroke; stroke: var(--kz-paper); stroke-width: 4; stroke-linejoin: round; }
 svg .hold { fill: var(--kz-class1); fill-opacity: 0.1; }
 svg.draws { touch-action: none; } svg.draws .drawn { cursor: crosshair; fill: transparent; }
+svg .engine { fill: none; stroke-linejoin: round; }
+svg .e0 { stroke: var(--kz-quiet); stroke-width: 8; stroke-opacity: 0.4; }
+svg .e1 { stroke: var(--kz-class1); stroke-width: 3.6; } svg .e2 { stroke: var(--kz-class0); stroke-width: 1.6; }
+.kz-table { overflow-x: auto; }
+.kz-table table { width: 100%; border: 0 !important; border-collapse: collapse; margin: 0; font-size: 0.92rem;
+  font-variant-numeric: tabular-nums; color: var(--body-text-color); }
+.kz-table th, .kz-table td { padding: 5px 10px 5px 0; text-align: right; font-weight: 400; vertical-align: top;
+  border: solid var(--border-color-primary); border-width: 0 0 1px !important; }
+.kz-table thead th { color: var(--kz-quiet); } .kz-table b { font-weight: 650; }
+.kz-table th:first-child, .kz-table td:first-child, .kz-table .words { text-align: left; }
+.kz-key { display: inline-block; width: 22px; margin-right: 8px; vertical-align: middle; border-radius: 4px; }
+.kz-key.e0 { height: 8px; background: var(--kz-quiet); opacity: 0.4; }
+.kz-key.e1 { height: 4px; background: var(--kz-class1); } .kz-key.e2 { height: 2px; background: var(--kz-class0); }
 @media (max-width: 640px) {
   svg.mid text, svg.mid .quiet { font-size: 18px; }
   svg.wide .spare, svg.mid .spare { display: none; }
@@ -299,3 +312,59 @@ def rates_svg(currents, rates, theory, now, *, rheobase, exact=None, noisy: bool
 def note_html(text: str, wrong: bool = False) -> str:
     """A sentence under a picture; with a bar at its side where something is not possible."""
     return f'<p class="kz-said{" wrong" if wrong else ""}" role="status">{safe(text)}</p>'
+
+
+# --- three engines -------------------------------------------------------------------------------------------------
+
+ENGINES = ("NumPy", "Brian2", "Keras")
+_LEAST, _MOST = -16, 2  # powers of ten, in mV, of the chart of differences
+
+
+def overlay_svg(dt, drawn, spikes, *, threshold, label: str) -> str:
+    """One neuron's voltage by several engines, drawn over each other, and how far each is from the first.
+
+    Args:
+        dt: ms.
+        drawn: (name of ENGINES, voltage (t,) mV, difference from the first (t,) mV of 0 or more) of each.
+        spikes: Steps of the first one's spikes.
+        threshold: mV.
+        label: What a screen reader says.
+    """
+    first = drawn[0][1]
+    end = len(first) * dt
+    bottom = max(min(np.min(voltage) for _, voltage, _ in drawn), threshold - 120)
+    tall = max(threshold - bottom, 5.0)
+    above = Frame(62.0, WIDE - 24, 26.0, 230.0, (0, end), (bottom - 0.12 * tall, threshold + 0.35 * tall))
+    below = Frame(62.0, WIDE - 24, 268.0, 378.0, (0, end), (_LEAST - 0.6, _MOST))
+    keep = np.unique(np.concatenate([thinned(first), spikes, np.minimum(spikes + 1, len(first) - 1)]))
+    parts = [
+        f'<svg class="wide" viewBox="0 0 {WIDE:g} 420" role="img" aria-label="{safe(label)}">',
+        above.axes(title="Voltage V (mV), one line over the other", widths=()),
+        above.across(threshold, "level"),
+        below.axes(title="Difference from NumPy (mV, powers of ten)", below="time (ms)", heights=(-15, -10, -5, 0)),
+    ]
+    for name, voltage, gaps in drawn:
+        kind = f"engine e{ENGINES.index(name)}"
+        parts.append(above.line(keep * dt, voltage[keep], kind))
+        if name != drawn[0][0]:
+            width = -(-len(gaps) // 240)
+            most = np.pad(gaps, (0, -len(gaps) % width)).reshape(-1, width).max(axis=1)
+            powers = np.log10(np.maximum(most, 10.0**_LEAST))
+            parts.append(below.line((np.arange(len(most)) + 0.5) * min(width * dt, end), powers, kind))
+    return "".join([*parts, "</svg>"])
+
+
+def engines_html(rows) -> str:
+    """A table of engines: (name, what ran, spikes, largest difference, spikes moved, time, note) of each, as text."""
+    body = ""
+    for name, what, *cells, note in rows:
+        key = f'<span class="kz-key e{ENGINES.index(name)}"></span>'
+        words = f"{safe(what)}{'; ' if what and note else ''}{safe(note)}"
+        numbers = "".join(f"<td>{safe(cell)}</td>" for cell in cells)
+        body += f'<tr><th scope="row">{key}<b>{name}</b></th>{numbers}<td class="words">{words}</td></tr>'
+    heads = ("engine", "spikes", "largest difference", "spikes moved", "time")
+    head = "".join(f'<th scope="col">{name}</th>' for name in heads)
+    return (
+        f'<div class="kz-table" role="status"><table><thead><tr>{head}<th scope="col" class="words">what ran</th></tr>'
+        f"</thead><tbody>{body}</tbody></table></div>"
+    )

@@ -329,32 +329,20 @@ def _resampled(text: str) -> np.ndarray:
     return values[np.arange(PLACES) * len(values) // PLACES]
 
 
-def code(settings: Settings) -> str:
-    """The lines that give what is on screen; they run as pasted."""
+def start_of_code(settings: Settings) -> str:
+    """The lines that make `neuron`, `current` and `recording`; they run as pasted."""
     s = settings
-    time = f"duration={s.duration * 1e-3:g}, dt={s.dt * 1e-3:g}"
+    time = f"duration={s.duration * MS:g}, dt={s.dt * MS:g}"
     if s.wave == "own":
         made = f"currents.from_array(1e-9 * np.array([{', '.join(f'{v:g}' for v in drawn_values(s.values))}]), {time})"
     else:
         more = {
             "baseline": f"baseline={s.baseline:g}e-9", "frequency": f"frequency={s.frequency:g}",
-            "width": f"width={min(s.width * 1e-3, 1 / s.frequency)!r}", "spread": f"sigma={s.spread:g}e-9",
+            "width": f"width={min(s.width * MS, 1 / s.frequency)!r}", "spread": f"sigma={s.spread:g}e-9",
             "memory": f"tau={s.memory:g}e-3, seed={s.seed}",
         }  # fmt: skip
         asked = "".join(f", {more[name]}" for name in ASKS[s.wave])
         made = f"currents.{s.wave}({time}, amplitude={s.amplitude:g}e-9{asked})"
-    noise = f", sigma={s.sigma:g}e-3, seed={s.seed}" if s.sigma else ""
-    low, high = span(s.parameters)
-    ends, time = f"{low!r}, {high!r}", f"{measuring(s.parameters, s.dt * 1e-3, s.sigma):g}, {s.dt * 1e-3:g}"
-    if s.sigma:
-        curve = f"""drives = np.linspace({ends}, {NOISY_DRIVES}) * 1e-9
-copies = rates(neuron, np.repeat(drives, {NOISY_COPIES}), {time}{noise})
-measured = copies.reshape({NOISY_DRIVES}, {NOISY_COPIES}).mean(axis=1)
-predicted = theory.rate_under_noise(neuron, drives, sigma={s.sigma:g}e-3, dt={s.dt * 1e-3:g})  # Siegert"""
-    else:
-        curve = f"""drives = np.linspace({ends}, {DRIVES}) * 1e-9
-measured = rates(neuron, drives, {time})
-predicted = theory.rate_on_grid(neuron, drives, {s.dt * 1e-3:g})"""
     return f"""import numpy as np
 
 from kzoo.bio import LIF, currents, rates, simulate, theory
@@ -363,9 +351,30 @@ from kzoo.bio import LIF, currents, rates, simulate, theory
 neuron = LIF(tau={s.tau:g}e-3, resistance={s.resistance:g}e6, v_rest={s.v_rest:g}e-3, v_threshold={s.v_threshold:g}e-3,
              v_reset={s.v_reset:g}e-3, t_ref={s.t_ref:g}e-3)
 current = {made}
-recording = simulate(neuron, current, dt={s.dt * 1e-3:g}{noise})
+recording = simulate(neuron, current, dt={s.dt * MS:g}{_noise(s)})
 print("spikes at", recording.spike_times(), "s; rheobase", theory.rheobase(neuron), "A")
+"""
 
+
+def _noise(s) -> str:
+    return f", sigma={s.sigma:g}e-3, seed={s.seed}" if s.sigma else ""
+
+
+def code(settings: Settings) -> str:
+    """The lines that give what is on screen; they run as pasted."""
+    s, dt = settings, f"{settings.dt * MS:g}"
+    low, high = span(s.parameters)
+    time = f"{measuring(s.parameters, s.dt * MS, s.sigma):g}, {dt}"
+    if s.sigma:
+        curve = f"""drives = np.linspace({low!r}, {high!r}, {NOISY_DRIVES}) * 1e-9
+copies = rates(neuron, np.repeat(drives, {NOISY_COPIES}), {time}{_noise(s)})
+measured = copies.reshape({NOISY_DRIVES}, {NOISY_COPIES}).mean(axis=1)
+predicted = theory.rate_under_noise(neuron, drives, sigma={s.sigma:g}e-3, dt={dt})  # Siegert"""
+    else:
+        curve = f"""drives = np.linspace({low!r}, {high!r}, {DRIVES}) * 1e-9
+measured = rates(neuron, drives, {time})
+predicted = theory.rate_on_grid(neuron, drives, {dt})"""
+    return f"""{start_of_code(s)}
 # The f-I curve: many currents in one run, and the formula
 {curve}
 print("largest difference", np.abs(measured - predicted).max(), "Hz")
