@@ -5,6 +5,7 @@ constant current I would take the voltage. Functions of a current take a number 
 shape. Each raises ParameterError for an argument out of its bounds.
 """
 
+import itertools
 import math
 import typing
 
@@ -113,22 +114,7 @@ def siegert(mu, sigma, tau, threshold, reset, t_ref, dt=None):
 
     Returns: float64 of the shape that mu and sigma have together.
     """
-    tau, t_ref = checks.quantity("tau", tau, "ms", above=0.0), checks.quantity("t_ref", t_ref, "ms", least=0.0)
-    threshold = checks.quantity("threshold", threshold, "mV")
-    reset = checks.quantity("reset", reset, "mV", below=threshold, hint="The reset is below the threshold.")
-    mu, sigma = np.broadcast_arrays(
-        checks.array("mu", mu, "V", dims=(0, 1, 2)), checks.array("sigma", sigma, "V", dims=(0, 1, 2))
-    )
-    if (sigma < 0).any():
-        raise ParameterError(f"sigma: got {checks.shown(sigma.min(), 'mV')}; expected at least 0 mV.")
-    barrier = threshold
-    if dt is not None:
-        dt = checks.quantity("dt", dt, "ms", above=0.0, most=tau)
-        moved = sigma * math.sqrt(dt / tau)  # by noise in a step
-        with np.errstate(divide="ignore", invalid="ignore"):
-            drift = np.where(sigma > 0, (mu - threshold) * (dt / tau) / moved, 0.0)
-        barrier = threshold + moved * overshoot(np.minimum(drift, 1e100))  # which is finite
-        t_ref = max(0, math.floor(t_ref / dt + 1e-3) - 1) * dt
+    mu, sigma, barrier, held = _diffusion(mu, sigma, tau, threshold, reset, t_ref, dt)
     # Where the noise is so weak that erfcx has become 1 / (√π x), the mean alone decides.
     noisy = sigma > 1e-12 * np.abs(np.maximum(barrier - mu, mu - reset))
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
@@ -136,7 +122,32 @@ def siegert(mu, sigma, tau, threshold, reset, t_ref, dt=None):
         still = np.where(mu > threshold, np.log((mu - reset) / (mu - threshold)), np.inf)
         if dt is not None:
             still = (np.floor(still * (tau / dt)) + 1) * (dt / tau)
-        return _reciprocal(t_ref + tau * np.where(noisy, passage, still))
+        return _reciprocal(held + tau * np.where(noisy, passage, still))
+
+
+def siegert_cv(mu, sigma, tau, threshold, reset, t_ref, dt=None):
+    """The coefficient of variation of the intervals of `siegert`'s neuron: standard deviation over mean.
+
+    cv² = 2π (rate tau)² ∫ exp(x²) ∫ exp(y²) (1 + erf y)² dy dx, over x from (reset - mu) / sigma to
+    (threshold - mu) / sigma and over y from -inf to x.
+
+    The noise is white: in a recurrent network, where most of a neuron's noise is spikes of others that fire more
+    regularly than a Poisson process, intervals are more regular than this says. See Dummer, Wieland and Lindner 2014,
+    doi:10.3389/fncom.2014.00104.
+
+    Source: Brunel 2000, doi:10.1023/A:1008925309027, appendix. Arguments, dt and the shape of the answer are those of
+    `siegert`. 0 without noise, and NaN where the neuron does not fire: from a threshold 18 sigma above mu on.
+    """
+    mu, sigma, barrier, _ = _diffusion(mu, sigma, tau, threshold, reset, t_ref, dt)
+    rates = siegert(mu, sigma, tau, threshold, reset, t_ref, dt)
+    answer = np.zeros(np.shape(rates))
+    for k in np.ndindex(answer.shape):
+        low, high = (np.array([reset, barrier[k]]) - mu[k]) / (sigma[k] or 1e-300)
+        if high > 18 or not rates[k]:
+            answer[k] = np.nan
+        elif high > -1e12:
+            answer[k] = rates[k] * tau * math.sqrt(2 * math.pi * _spread(low, high))
+    return answer
 
 
 def overshoot(drift):
@@ -168,6 +179,13 @@ def rate_under_noise(parameters, current, sigma, dt=None):
     p = parameters
     mu = p.v_rest + p.resistance * checks.array("current", current, "A", dims=(0, 1))
     return siegert(mu, sigma, p.tau, p.v_threshold, p.v_reset, p.t_ref, dt)
+
+
+def cv_under_noise(parameters, current, sigma, dt=None):
+    """`siegert_cv` for a neuron with a constant current [A] and noise of the membrane `sigma` [V], as in `simulate`."""
+    p = parameters
+    mu = p.v_rest + p.resistance * checks.array("current", current, "A", dims=(0, 1))
+    return siegert_cv(mu, sigma, p.tau, p.v_threshold, p.v_reset, p.t_ref, dt)
 
 
 def brunel_rates(
@@ -326,6 +344,59 @@ def _tail(low, high):
     inner = (special.erfcx(np.sinh(s)) * np.cosh(s)) @ _WEIGHTS * (near[1] - near[0]) / 2
     low, high = np.maximum(low, _FAR), np.maximum(high, _FAR)
     return inner + (np.log(high / low) + (high**-2.0 - low**-2.0) / 4) / _ROOT_PI
+
+
+def _diffusion(mu, sigma, tau, threshold, reset, t_ref, dt):
+    """Checked arrays mu and sigma, the threshold as it is seen in steps of dt, and for how long the voltage is held."""
+    tau, t_ref = checks.quantity("tau", tau, "ms", above=0.0), checks.quantity("t_ref", t_ref, "ms", least=0.0)
+    threshold = checks.quantity("threshold", threshold, "mV")
+    checks.quantity("reset", reset, "mV", below=threshold, hint="The reset is below the threshold.")
+    mu, sigma = np.broadcast_arrays(
+        checks.array("mu", mu, "V", dims=(0, 1, 2)), checks.array("sigma", sigma, "V", dims=(0, 1, 2))
+    )
+    if (sigma < 0).any():
+        raise ParameterError(f"sigma: got {checks.shown(sigma.min(), 'mV')}; expected at least 0 mV.")
+    if dt is None:
+        return mu, sigma, np.full(mu.shape, threshold), t_ref
+    dt = checks.quantity("dt", dt, "ms", above=0.0, most=tau)
+    moved = sigma * math.sqrt(dt / tau)  # by noise in a step
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        drift = np.where(sigma > 0, (mu - threshold) * (dt / tau) / moved, 0.0)
+    barrier = threshold + moved * overshoot(np.minimum(drift, 1e100))  # which is finite
+    return mu, sigma, barrier, max(0, math.floor(t_ref / dt + 1e-3) - 1) * dt
+
+
+def _spread(low, high):
+    """∫ h(x) dx from low to high, h(x) = exp(x²) ∫ exp(-y²) erfcx(-y)² dy from -inf to x: numbers, not arrays."""
+    total = 0.0
+    if high > 0:  # h grows as exp(2x²): panels that become narrower towards the end
+        bottom = max(low, 0.0)
+        edges = high - (high - bottom) * np.append(0.5 ** np.arange(8), 0.0)
+        for left, right in itertools.pairwise(edges):
+            x = (left + right) / 2 + (right - left) / 2 * _NODES
+            total += _inner(x) @ _WEIGHTS * (right - left) / 2
+    if low < 0:
+        top = min(high, 0.0)
+        # x = -sinh s, as in _tail; far away h is 1 / (2π |x|³).
+        ends = np.arcsinh(np.minimum([-top, -low], _FAR))
+        s = ends.sum() / 2 + (ends[1] - ends[0]) / 2 * _NODES
+        total += (_inner(-np.sinh(s)) * np.cosh(s)) @ _WEIGHTS * (ends[1] - ends[0]) / 2
+        far = np.maximum([-top, -low], _FAR)
+        total += (far[0] ** -2.0 - far[1] ** -2.0) / (4 * math.pi)
+    return total
+
+
+def _inner(x):
+    """h(x) of `_spread`, (m,): with u = x - y it is ∫ exp(2xu - u²) erfcx(u - x)² du from 0 on."""
+    # Up to where the integrand is exp(-37) of its largest: in u, or for a negative x in |x| u if that comes first.
+    far = np.where(x > 0, x + 6.1, 37 / (np.maximum(-x, 0) + np.sqrt(np.minimum(x, 0) ** 2 + 37)))
+    parts = [(np.zeros_like(x), np.maximum(x, 0)), (np.maximum(x, 0), far)]
+    total = np.zeros_like(x)
+    for start, stop in parts:
+        u = ((start + stop) / 2)[:, None] + ((stop - start) / 2)[:, None] * _NODES
+        y = u - x[:, None]
+        total += (np.exp(2 * x[:, None] * u - u**2) * special.erfcx(y) ** 2) @ _WEIGHTS * (stop - start) / 2
+    return total
 
 
 def _roots(function, x, above):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy import integrate, special
 
-from kzoo.bio import LIF, rates, simulate, theory
+from kzoo.bio import LIF, analysis, rates, simulate, theory
 from kzoo.errors import ParameterError
 
 DT = 1e-4
@@ -167,6 +167,40 @@ def test_the_correction_holds_where_the_mean_moves_the_voltage_more_than_the_noi
     assert found.std() / np.sqrt(2000) / found.mean() < 0.0005
     assert found.mean() == pytest.approx(theory.rate_under_noise(p, mu, sigma, dt), rel=0.004)
     assert abs(found.mean() / theory.rate_under_noise(p, mu, sigma) - 1) > 0.005
+
+
+@pytest.mark.parametrize("mu", [15e-3, 22e-3, 50e-3])
+def test_the_variation_of_intervals_is_that_of_a_simulation(mu):
+    p = LIF(tau=20e-3, resistance=1.0, v_rest=0, v_threshold=20e-3, v_reset=10e-3, t_ref=2e-3)
+    gaps, _ = analysis.intervals(simulate(p, np.full((50_000, 100), mu), DT, sigma=5e-3))
+    found = gaps.std() / gaps.mean()
+    # Five standard errors of a deviation; and a time of 5 s misses a few of the longest intervals.
+    assert found == pytest.approx(theory.cv_under_noise(p, mu, 5e-3, DT), rel=5 / math.sqrt(2 * len(gaps)) + 0.005)
+    assert theory.siegert_cv(mu, 5e-3, **BRUNEL) == pytest.approx(found, rel=0.03)
+
+
+@pytest.mark.parametrize(
+    ("low", "high"), [(-1.0, 1.0), (-3.0, -2.0), (0.5, 2.0), (-2.0, 3.0), (-5.0, -0.1), (1.0, 1.01)]
+)
+def test_the_variance_is_the_printed_double_integral(low, high):
+    def inner(x):
+        return integrate.quad(lambda y: math.exp(-y * y) * special.erfcx(-y) ** 2, -20, x, epsabs=0, limit=200)[0]
+
+    expected, _ = integrate.quad(lambda x: math.exp(x * x) * inner(x), low, high, epsabs=0)
+    assert theory._spread(low, high) == pytest.approx(expected, rel=1e-7)
+
+
+def test_the_variation_has_its_limits():
+    # Weak noise: the variance of a first passage is tau² / 2 (1 / high² - 1 / low²).
+    for sigma in (1e-4, 1e-7, 1e-10):
+        expected = theory.rate_under_noise(LIF(), 0.4e-9, sigma) * 20e-3 * sigma
+        expected *= math.sqrt((1 / 20e-3**2 - 1 / 35e-3**2) / 2)
+        assert theory.cv_under_noise(LIF(), 0.4e-9, sigma) == pytest.approx(expected, rel=1e-4)
+    found = theory.siegert_cv([30e-3, 0.0, 0.0, 20e-3, 10e-3], [0.0, 0.0, 1e-3, 0.0, 2e-3], **BRUNEL)
+    assert found[0] == 0
+    assert np.isnan(found[1:4]).all()  # these do not fire
+    assert found[4] == pytest.approx(1, abs=1e-3)  # seldom, and so as a Poisson process
+    assert theory.siegert_cv(18e-3, [[5e-3], [6e-3]], **BRUNEL).shape == (2, 1)
 
 
 def test_without_noise_the_corrected_rate_is_that_on_the_grid():
