@@ -160,6 +160,12 @@ class Diffusion(GenerativeModel):
         """The noise schedule, in float64."""
         return diffusion.noise_schedule(self.noise_schedule, self.timesteps)
 
+    @property
+    def measured(self):
+        """How the images come about whose figures `measure` tells."""
+        led = f", each led to its class by guidance of {self.guidance_scale:g}" if self.guidance_scale != 1 else ""
+        return f"The images are made by {min(_STEPS, self.timesteps)} steps of DDIM{led}."
+
     def phases(self):
         """The only one: `diffusion_loss`."""
         return [Phase("diffusion", self.diffusion_loss, self.network.trainable_variables)]

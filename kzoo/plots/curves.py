@@ -37,6 +37,8 @@ def learning_curves(history: Mapping, *, title: str, saved_epoch: int | None = N
     if not names:
         raise ValueError(f"history holds no metric; received the names {sorted(history)}, expected 'loss' at least.")
 
+    # Of two networks against each other, what is low for one is high for the other.
+    rivals = {"generator_loss", "discriminator_loss"} <= set(names)
     columns = min(len(names), 3)
     rows = -(-len(names) // columns)
     heights = [3.6] * rows + ([1.2] if rate is not None else [])
@@ -44,7 +46,7 @@ def learning_curves(history: Mapping, *, title: str, saved_epoch: int | None = N
     grid = figure.add_gridspec(len(heights), columns, height_ratios=heights)
     for index, name in enumerate(names):
         axes = figure.add_subplot(grid[divmod(index, columns)])
-        _panel(axes, name, series.get(name), series.get(f"val_{name}"), saved_epoch)
+        _panel(axes, name, series.get(name), series.get(f"val_{name}"), saved_epoch, rivals)
     if rate is not None:
         _rate_panel(figure.add_subplot(grid[rows, :]), rate)
     return figure
@@ -74,7 +76,7 @@ def _is_accuracy(name: str) -> bool:
     return name in ("acc", "accuracy") or name.endswith("_accuracy")
 
 
-def _panel(axes, name: str, train, validation, saved_epoch) -> None:
+def _panel(axes, name: str, train, validation, saved_epoch, rivals) -> None:
     drawn = [values for values in (train, validation) if values is not None]
     epochs = np.arange(1, drawn[0].size + 1)
     few = epochs.size <= MARKED_EPOCHS
@@ -96,7 +98,8 @@ def _panel(axes, name: str, train, validation, saved_epoch) -> None:
         logarithmic = _spans_decades(finite)
         if logarithmic:
             _log_axis(axes, finite)
-        label(axes, x="epoch", y=f"{words} (log axis)" if logarithmic else words, title="Loss: lower is better")
+        title = "Loss: neither low nor high is better" if rivals else "Loss: lower is better"
+        label(axes, x="epoch", y=f"{words} (log axis)" if logarithmic else words, title=title)
     else:
         label(axes, x="epoch", y=words, title=words)
     _epoch_axis(axes, epochs.size)

@@ -230,3 +230,9 @@ def test_what_it_cannot_be_made_of_is_named(arguments, says):
 def test_images_without_labels_are_refused_where_classes_are_told():
     with pytest.raises(ValueError, match="images without labels"):
         diffusion(num_classes=3).diffusion_loss(images(), None, True)
+
+
+def test_it_says_how_the_images_are_made_whose_figures_are_told():
+    plain, led = Diffusion(**PRESETS["mu-flow"]), Diffusion(**PRESETS["mu"])
+    assert plain.measured == "The images are made by 50 steps of DDIM."
+    assert led.measured == "The images are made by 20 steps of DDIM, each led to its class by guidance of 1.5."

@@ -77,6 +77,13 @@ def test_the_best_validation_epoch_is_the_lowest_loss_and_the_highest_accuracy()
     assert (best.get_xdata()[0], best.get_ydata()[0]) == (3, 0.7)
 
 
+def test_no_loss_of_two_rivals_is_said_to_be_better_low():
+    one = plots.learning_curves({"loss": [1.0], "generator_loss": [1.0]}, title="t").axes
+    two = plots.learning_curves({"loss": [1.0], "generator_loss": [1.0], "discriminator_loss": [1.0]}, title="t").axes
+    assert {axes.get_title() for axes in one} == {"Loss: lower is better"}
+    assert {axes.get_title() for axes in two} == {"Loss: neither low nor high is better"}
+
+
 def test_the_saved_epoch_is_marked_in_every_panel_in_place_of_the_best_ones():
     loss, accuracy, _ = plots.learning_curves(history(), title="t", saved_epoch=3).axes
     assert lines(loss)["saved weights: 1.1, epoch 3"].get_xdata()[0] == 3
