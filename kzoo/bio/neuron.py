@@ -94,7 +94,7 @@ def rates(parameters, currents, duration=1.0, dt=1e-4, *, sigma=0.0, seed=0, ski
     """
     _check_parameters(parameters)
     dt = parameters.check_dt(dt)
-    currents = checks.array("currents", currents, "A")
+    currents = parameters.check_current(checks.array("currents", currents, "A"))[:, 0]
     sigma = checks.quantity("sigma", sigma, "mV", least=0.0)
     steps = checks.num_steps(duration, dt)
     if skip is None:

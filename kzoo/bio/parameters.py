@@ -79,4 +79,10 @@ class LIF:
     def check_current(self, current) -> np.ndarray:
         """`current`, (t,) or (t, n) in amperes, as float64 (t, n); a ParameterError for anything else or not finite."""
         current = checks.array("current", current, "A", dims=(1, 2))
+        largest = float(np.abs(current).max())
+        if not math.isfinite(self.resistance * largest):
+            raise ParameterError(
+                f"current: got {largest:g} A; expected below {np.finfo(np.float64).max / self.resistance:.3g} A, where "
+                "resistance * current is a number. It is given in amperes: current=0.3e-9 is 0.3 nA."
+            )
         return current[:, None] if current.ndim == 1 else current

@@ -134,7 +134,7 @@ def test_the_variation_of_intervals_is_that_of_a_simulation(mu):
 
 
 @pytest.mark.parametrize(
-    ("low", "high"), [(-1.0, 1.0), (-3.0, -2.0), (0.5, 2.0), (-2.0, 3.0), (-5.0, -0.1), (1.0, 1.01)]
+    ("low", "high"), [(-1.0, 1.0), (-3.0, -2.0), (0.5, 2.0), (-2.0, 3.0), (-5.0, -0.1), (1.0, 1.01), (-2.0, 9.0)]
 )
 def test_the_variance_is_the_printed_double_integral(low, high):
     def inner(x):
