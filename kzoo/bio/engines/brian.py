@@ -28,7 +28,7 @@ def simulate(parameters, current, dt, v_start, target="numpy", timeout=None) -> 
     return Recording(dt, current, made.voltage, made.spikes(*current.shape), f"brian-{target}")
 
 
-def run(given, target, timeout=None, progress=None) -> plan.Run:
+def run(given, target="numpy", timeout=None, progress=None) -> plan.Run:
     """Runs a `Plan` in a process of its own.
 
     Raises: process.Failed with what Brian2 said, or after `timeout` seconds.

@@ -66,11 +66,12 @@ def run(given, target) -> plan.Run:
         if channel.start is not None:
             setattr(neurons, f"g{c}_", channel.start)
     for made, wire in zip(wires, given.wires, strict=True):
-        if len(wire.targets):
-            made.connect(i=wire.sources, j=wire.targets)
-        else:
+        if not len(wire.targets):
+            made.active = False
             made.connect(False)
-        made.w_ = wire.weights if len(wire.weights) > 1 else wire.weights[0]
+            continue
+        made.connect(i=wire.sources, j=wire.targets)
+        made.w_ = wire.weights if given.graded or len(wire.weights) > 1 else wire.weights[0]
         if not given.graded:
             made.delay_ = wire.delays * given.dt if len(wire.delays) > 1 else wire.delays[0] * given.dt
     if given.drive is not None:

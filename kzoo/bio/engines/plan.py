@@ -167,7 +167,10 @@ class Plan:
                 "graded": self.graded,
                 "own": self.own,
                 "channels": ["current" if channel.reversal is None else "conductance" for channel in self.channels],
-                "wires": [[wires.channel, len(wires.weights) > 1, len(wires.delays) > 1] for wires in self.wires],
+                "wires": [
+                    [wires.channel, self.graded or len(wires.weights) > 1, len(wires.delays) > 1]
+                    for wires in self.wires
+                ],
                 "current": self.current is not None,
                 "drive": self.drive is not None,
             },

@@ -74,7 +74,7 @@ def run(given, timeout=None, progress=None) -> plan.Run:
     binary = program(given.structure, progress)
     built = time.perf_counter()
     answer = process.call(
-        [str(binary)], _input(given), "The simulation", timeout, {"KZOO_SIZE": str(given.size)}, folder=binary.parent
+        [str(binary)], encoded(given), "The simulation", timeout, {"KZOO_SIZE": str(given.size)}, folder=binary.parent
     )
     records = _records(answer, 1 if given.graded else 3)
     voltage = records[0].view(np.float64).reshape(given.steps, len(given.trace))
@@ -272,7 +272,7 @@ def _compile(path, folder, sources, progress):
                 process.end(made)
 
 
-def _input(given) -> bytes:
+def encoded(given) -> bytes:
     """All that the program reads, in the order in which brian_worker.write lets it read."""
     records = []
 

@@ -1,0 +1,104 @@
+import os
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+import pytest
+
+from kzoo.bio import LIF, engines, networks, simulate
+from kzoo.bio.engines import plan, standalone
+from kzoo.errors import ParameterError
+
+CURRENT = np.full((200, 2), 0.4e-9)
+
+
+@pytest.fixture(autouse=True)
+def nothing_said_or_built(monkeypatch, tmp_path):
+    monkeypatch.setattr(engines, "_SAID", set())
+    monkeypatch.setenv("KZOO_CACHE_DIR", str(tmp_path))
+
+
+@pytest.fixture
+def no_compiler(monkeypatch, tmp_path):
+    """A PATH on which there is Python, and no compiler."""
+    (tmp_path / "bin").mkdir()
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.delenv("CXX", raising=False)
+
+
+@pytest.fixture
+def brian(monkeypatch):
+    """As if Brian2 were installed, and with this NumPy."""
+    monkeypatch.setattr(standalone, "brian_version", lambda: "2.10.1")
+    return monkeypatch
+
+
+def test_numpy_is_always_here():
+    assert tuple(engines.available()) == engines.ENGINES
+    assert engines.available()["numpy"] == ""
+    assert engines.pick("numpy") == ("numpy", "")
+
+
+def test_every_engine_that_cannot_run_says_what_to_do(no_compiler, brian):
+    assert "apt install g++" in engines.available()["brian-cpp"]
+    assert engines.available()["brian-numpy"] == ""
+    brian.setattr(standalone, "brian_version", lambda: None)
+    for name in ("brian-numpy", "brian-cython", "brian-cpp"):
+        assert "pip install 'kzoo[bio]'" in engines.available()[name]
+
+
+def test_an_old_brian_with_a_new_numpy_is_told_apart(brian):
+    brian.setattr(standalone, "brian_version", lambda: "2.9.0")
+    brian.setattr(engines.importlib.metadata, "version", lambda name: "2.4.1")
+    assert "pip install 'numpy<2.4'" in engines.available()["brian-cpp"]
+    brian.setattr(engines.importlib.metadata, "version", lambda name: "2.3.5")
+    assert engines.available()["brian-numpy"] == ""
+
+
+def test_without_a_compiler_numpy_runs_and_it_is_said_once(no_compiler, brian):
+    with pytest.warns(engines.EngineWarning, match="no C\\+\\+ compiler") as caught:
+        raster = networks.run(networks.cuba(200), 0.01)
+    assert len(caught) == 1
+    assert raster.engine == "numpy"
+    assert "numpy ran" in raster.note
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        again = networks.run(networks.cuba(200), 0.01)
+        single = simulate(LIF(), CURRENT, engine="brian-cpp")
+    assert again.note == raster.note
+    assert (single.engine, single.note) == ("numpy", raster.note)
+
+
+def test_a_fallback_points_at_the_line_that_asked(no_compiler, brian):
+    with pytest.warns(engines.EngineWarning) as caught:
+        networks.run(networks.cuba(200), 0.01)
+    assert caught[0].filename == __file__
+
+
+def test_what_asks_for_numpy_or_is_exact_there_warns_of_nothing(no_compiler):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert networks.run(networks.cuba(200), 0.01, engine="numpy").note == ""
+        assert networks.run(networks.Graded(np.zeros((2, 2))), 0.01).note == ""
+        assert simulate(LIF(), CURRENT).note == ""
+
+
+def test_an_unknown_engine_is_refused():
+    with pytest.raises(ParameterError, match=r"engine: got 'brain-cpp'.*Did you mean 'brian-cpp'"):
+        engines.pick("brain-cpp")
+
+
+def test_a_structure_holds_no_sizes():
+    first = networks.brunel(scale=0.2).plan(0.01)
+    second = networks.brunel(3.0, 1.0, scale=0.25).plan(0.02, 5e-5, seed=3)
+    assert first.structure == second.structure != plan.SINGLE
+    assert networks.cuba(200).plan(0.01).structure == networks.cuba(400).plan(0.01).structure
+
+
+def test_importing_kzoo_bio_imports_no_brian():
+    code = (
+        "import sys, kzoo.bio.networks, kzoo.bio.engines.brian\n"
+        "sys.exit(' '.join({'brian2', 'keras', 'matplotlib'} & set(sys.modules)) or 0)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60, env=os.environ)
