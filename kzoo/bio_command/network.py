@@ -217,10 +217,10 @@ def _figures(given, raster, built, title, results, cvs) -> dict:
     gaps, _ = analysis.intervals(raster, start=skip)
     if gaps.size:
         figures["intervals.png"] = plots.intervals(gaps, None if results["cv"] is None else cvs, title=title)
-    width = max(1e-3, raster.dt)
+    width = raster.dt  # with wider bins what is faster than half their rate would show as something slow
     middles, rate = analysis.population_rate(raster, width)
     rate = rate[middles >= skip]
-    if len(rate) >= 64 and rate.any():
+    if len(rate) * width >= 64e-3 and rate.any():
         frequencies, power = analysis.spectrum(rate, width, segment=len(rate) * width / 2)
         shown = (frequencies > 0) & (frequencies <= 500)
         results["peak_hz"] = float(frequencies[shown][power[shown].argmax()])
