@@ -2,7 +2,7 @@
 
 Voltages V in volts, currents in amperes, times in seconds, rates in hertz. V∞ = v_rest + resistance * I is where a
 constant current I would take the voltage. Functions of a current take a number or an array and give an array of that
-shape. Each raises ParameterError for an argument out of its bounds. What noise does is in `kzoo.bio.diffusion`.
+shape. Each raises ParameterError for an argument out of its bounds. What noise does is in `kzoo.bio.siegert`.
 """
 
 import math
@@ -12,7 +12,7 @@ import numpy as np
 from scipy import linalg
 
 from kzoo.bio import checks
-from kzoo.bio.diffusion import siegert, siegert_cv
+from kzoo.bio.siegert import siegert, siegert_cv
 from kzoo.errors import ParameterError
 
 

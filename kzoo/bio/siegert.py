@@ -49,7 +49,7 @@ def siegert(mu, sigma, tau, threshold, reset, t_ref, dt=None):
 
     Returns: float64 of the shape that mu and sigma have together.
     """
-    mu, sigma, barrier, held = _diffusion(mu, sigma, tau, threshold, reset, t_ref, dt)
+    mu, sigma, barrier, held = _at_barrier(mu, sigma, tau, threshold, reset, t_ref, dt)
     # Where the noise is so weak that erfcx has become 1 / (√π x), the mean alone decides.
     noisy = sigma > 1e-12 * np.abs(np.maximum(barrier - mu, mu - reset))
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
@@ -73,7 +73,7 @@ def siegert_cv(mu, sigma, tau, threshold, reset, t_ref, dt=None):
     Source: Brunel 2000, doi:10.1023/A:1008925309027, appendix. Arguments, dt and the shape of the answer are those of
     `siegert`. 0 without noise, and NaN where the neuron does not fire: from a threshold 18 sigma above mu on.
     """
-    mu, sigma, barrier, _ = _diffusion(mu, sigma, tau, threshold, reset, t_ref, dt)
+    mu, sigma, barrier, _ = _at_barrier(mu, sigma, tau, threshold, reset, t_ref, dt)
     rates = siegert(mu, sigma, tau, threshold, reset, t_ref, dt)
     answer = np.zeros(np.shape(rates))
     for k in np.ndindex(answer.shape):
@@ -109,7 +109,7 @@ def overshoot(drift):
     return np.where(drift > 1, far, near)
 
 
-def _diffusion(mu, sigma, tau, threshold, reset, t_ref, dt):
+def _at_barrier(mu, sigma, tau, threshold, reset, t_ref, dt):
     """Checked arrays mu and sigma, the threshold as it is seen in steps of dt, and for how long the voltage is held."""
     tau, t_ref = checks.quantity("tau", tau, "ms", above=0.0), checks.quantity("t_ref", t_ref, "ms", least=0.0)
     threshold = checks.quantity("threshold", threshold, "mV")
