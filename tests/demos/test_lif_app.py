@@ -1,18 +1,24 @@
 """The demo of spiking neurons: its functions beside theory, the code that it shows, and its page in a browser."""
 
 import dataclasses
+import html
+import json
 import re
+import time
 import xml.etree.ElementTree as ElementTree
 
 import gradio as gr
 import lif_app
+import lif_engines
 import lif_markup
+import lif_network
 import lif_neuron
 import numpy as np
 import pytest
 from lif_neuron import Settings
 
 from kzoo.bio import LIF, theory
+from kzoo.bio.networks import REGIMES
 from kzoo.errors import KzooError
 
 from .conftest import copied_link, execute
@@ -154,6 +160,170 @@ def test_a_client_gets_spikes_rates_and_code():
         lif_app.neuron_client(amplitude="much")
 
 
+# --- three engines -------------------------------------------------------------------------------------------------
+
+BRIEF = Settings(duration=100, wave="constant", amplitude=0.3)
+
+
+def test_numpy_and_keras_agree_and_a_difference_would_be_seen():
+    reference, given = lif_engines.by_numpy(BRIEF)
+    layer = lif_engines.by_keras(BRIEF, given)
+    _, largest, moved = lif_engines.difference(layer, reference)
+    assert largest < (1e-14 if layer.voltage.dtype == np.float64 and "float64" in layer.what else 2e-6)
+    assert moved == 0
+    assert reference.spikes.sum() >= 2
+    other = lif_engines.by_keras(dataclasses.replace(BRIEF, tau=20.5), given)
+    _, largest, moved = lif_engines.difference(other, reference)
+    assert largest > 1e-3
+    assert moved > 0
+
+
+def test_a_long_neuron_is_cut_for_all_engines():
+    reference, given = lif_engines.by_numpy(Settings(duration=1000))
+    assert len(given) == len(reference.voltage) == lif_engines.MOST
+
+
+def test_brian_gives_numpys_spikes():
+    engine, _ = lif_engines.brian()
+    if engine is None:
+        pytest.skip("Brian2 is not installed")
+    # In a process of its own, where nothing has to be built.
+    reference, given = lif_engines.by_numpy(BRIEF)
+    run = lif_engines.by_brian(BRIEF, given, "brian-numpy")
+    _, largest, moved = lif_engines.difference(run, reference)
+    assert (run.what, moved) == ("Brian2, generated Python", 0)
+    assert largest < 1e-12
+
+
+@pytest.mark.parametrize(
+    ("lacks", "engine", "says"),
+    [
+        ({"brian-cpp": "", "brian-numpy": ""}, "brian-cpp", ""),
+        ({"brian-cpp": "no compiler", "brian-numpy": ""}, "brian-numpy", "Not as a C++ program: no compiler."),
+        ({"brian-cpp": "none", "brian-numpy": "none"}, None, "Not here: none. The other two need nothing of it."),
+    ],
+)
+def test_the_quickest_brian_that_is_here_is_taken(lacks, engine, says, monkeypatch):
+    monkeypatch.setattr(lif_engines.engines, "available", lambda: lacks)
+    assert lif_engines.brian() == (engine, says)
+
+
+def test_without_brian_the_other_two_are_shown_and_a_sentence_says_why(monkeypatch):
+    monkeypatch.setattr(lif_engines, "brian", lambda: (None, "Not here: it is not installed."))
+    *_, found = lif_engines.runs(BRIEF)
+    assert [run.voltage is None for run in found] == [False, True, False]
+    picture, table = lif_engines.look(BRIEF, found)
+    assert "Not here: it is not installed." in table
+    assert table.count("<tr>") == 4
+    assert ElementTree.fromstring(picture).get("aria-label").startswith("The neuron's voltage by NumPy, Keras")
+    assert "engine=" not in lif_engines.code(BRIEF, None)
+
+
+def test_while_brian_is_built_the_page_hears_of_it_and_a_failure_is_one_sentence(monkeypatch):
+    def slow(settings, current, engine, progress):
+        progress("the program is compiled")
+        time.sleep(0.8)
+        raise KzooError("The compiler gave up.\nline 1\nline 2")
+
+    monkeypatch.setattr(lif_engines, "brian", lambda: ("brian-cpp", ""))
+    monkeypatch.setattr(lif_engines, "by_brian", slow)
+    monkeypatch.setattr(lif_engines, "by_keras", lambda settings, given: lif_engines.Run("Keras", "", note="none"))
+    notes = [found[1].note for found in lif_engines.runs(BRIEF)]
+    assert notes[0] == "starting ..."
+    assert any(note.startswith("the program is compiled (") for note in notes)
+    assert notes[-1] == "It failed: The compiler gave up."
+
+
+def test_the_code_of_the_engines_gives_the_same(capsys):
+    names = execute(lif_engines.code(BRIEF, None))
+    reference, given = lif_engines.by_numpy(BRIEF)
+    np.testing.assert_allclose(names["numpy"].voltage[:, 0], reference.voltage, rtol=0, atol=1e-12)
+    layer = lif_engines.by_keras(BRIEF, given)
+    np.testing.assert_array_equal(names["voltage"], layer.voltage)
+    assert names["moved"] == 0
+    compile(lif_engines.code(BRIEF, "brian-cpp"), "pasted", "exec")
+
+
+# --- a network -----------------------------------------------------------------------------------------------------
+
+QUIET = lif_network.Place(5.0, 0.6, 0, lif_network.NOBODY, 0.3)
+
+
+@pytest.mark.parametrize(("row", "column"), [(3, 0), (3, 5), (8, 16), (20, 30), (22, 0), (5, 36)])
+def test_the_plane_is_theorys_own(row, column):
+    g = np.linspace(*lif_network.G, lif_network.ACROSS)[column]
+    eta = np.linspace(*lif_network.ETA, lif_network.UP)[row]
+    assert lif_network.plane()[row, column] == pytest.approx(lif_network.predicted(g, eta), rel=1e-6, abs=1e-6)
+
+
+@pytest.mark.parametrize("letter", "BCD")
+def test_the_small_network_is_in_brunels_regimes(letter):
+    place = lif_network.Place(*REGIMES[letter], 0, lif_network.NOBODY, 0.3)
+    found = lif_network.figures(lif_network.run(place))
+    # As theory says; least where the activity comes in waves.
+    assert found.rate == pytest.approx(lif_network.predicted(place.g, place.eta), rel=0.25 if letter == "D" else 0.1)
+    slow, regular = {"B": (120, 0.7), "C": (60, 0.4), "D": (0, 0.3)}[letter]
+    assert slow < found.rhythm < (60 if letter == "D" else 300)
+    assert np.nanmean(found.regularity) > regular
+
+
+def test_a_stimulus_acts_on_the_cells_around_and_then():
+    place = QUIET._replace(cell=1020, strength=0.4)
+    chosen = lif_network.around(1020)
+    assert 1020 in chosen
+    assert len(chosen) == 113, "a circle of radius 6 cells"
+    assert {1020 - 50, 1020 + 50, 1019, 1021} <= set(chosen.tolist())
+    still, raster = lif_network.run(QUIET), lif_network.run(place)
+    first, last = lif_network.window(raster.duration)
+    inside = np.isin(raster.neurons, chosen) & (raster.times >= first) & (raster.times < last)
+    assert inside.sum() > 113
+    before = raster.times < first
+    assert (raster.times[before] == still.times[still.times < first]).all()
+    assert "113 cells got 0.4 nA" in lif_network.look(place)[0]
+
+
+def test_cells_beside_each_other_in_the_grid_of_the_player_are_neighbours():
+    film = json.loads(html.unescape(re.search(r'data-film="([^"]+)"', lif_network.look(QUIET)[2]).group(1)))
+    assert film["columns"] == lif_network.COLUMNS
+    assert film["every"] == 1
+    assert [group["row"] for group in film["groups"]] == [0, 40]
+    assert {1950, 2000, 2050} <= set(lif_network.around(2000).tolist()), "the last row above, and the one below"
+
+
+def test_the_code_of_a_network_gives_its_spikes(capsys):
+    place = QUIET._replace(cell=7, strength=0.4)
+    names = execute(lif_network.code(place))
+    raster = lif_network.run(place)
+    np.testing.assert_array_equal(names["raster"].neurons, raster.neurons)
+    np.testing.assert_array_equal(names["raster"].times, raster.times)
+    assert names["rate"] == lif_network.figures(raster).rate
+
+
+def test_the_pictures_of_a_network_are_well_formed_even_where_nothing_fires():
+    for place in (QUIET, lif_network.Place(8.0, 0.1, 0, lif_network.NOBODY, 0.0)):
+        status, plane, _, *charts = lif_network.look(place)
+        assert "nan" not in status
+        for picture in (plane, *charts):
+            assert ElementTree.fromstring(picture).get("aria-label")
+            assert "nan" not in picture.replace("nance", "")
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"g": 1}, "g: got 1; expected a number from 2 to 8"),
+        ({"eta": None}, "eta: got None"),
+        ({"cell": 2500}, "Cell: got 2500; expected a whole number from -1 to 2499"),
+        ({"strength": "0.1"}, "Stimulus: got '0.1'"),
+        ({"seed": -1}, "Seed: got -1"),
+    ],
+)
+def test_a_place_that_is_not_allowed_gets_one_clear_line(change, says):
+    with pytest.raises(gr.Error) as error:
+        lif_app.network_client(**change)
+    assert says in error.value.message
+
+
 # --- in a browser --------------------------------------------------------------------------------------------------
 
 
@@ -205,3 +375,46 @@ def test_a_link_brings_the_neuron_back_on_a_phone(served, page, screenshot):
     assert spikes(other) == count
     assert other.evaluate("document.documentElement.scrollWidth") <= 390
     screenshot("lif_phone_dark")
+
+
+def test_the_engines_agree_on_the_page(served, page, screenshot):
+    tab = page(served("lif_app"))
+    tab.get_by_role("tab", name="Three engines").click()
+    tab.get_by_role("button", name="Run on all three").click()
+    tab.locator("#lif-engines", has_text="layer LIF on").wait_for()
+    # Where Brian2 is, its program may have to be built first.
+    tab.wait_for_function(
+        "!/\\(\\d+ s\\)|[.]{3}/.test(document.querySelector('#lif-engines tbody').innerText)", timeout=170_000
+    )
+    rows = tab.locator("#lif-engines tbody tr")
+    assert rows.count() == 3
+    keras = rows.nth(2).locator("td").all_inner_texts()
+    assert keras[0] == rows.nth(0).locator("td").first.inner_text() == "5"
+    assert keras[2] == "0", "no spike moved"
+    screenshot("lif_engines")
+
+
+def test_the_network_answers_to_a_regime_a_place_and_a_cell(served, page, screenshot):
+    tab = page(served("lif_app"))
+    tab.get_by_role("tab", name="A network").click()
+    tab.locator("#lif-network", has_text="Regime C").wait_for()
+    tab.locator("#lif-film canvas").first.wait_for()
+    tab.wait_for_timeout(700)
+    screenshot("lif_network")
+    tab.get_by_role("button", name="D: synchronous").click()
+    tab.locator("#lif-network", has_text="Regime D").wait_for()
+    assert tab.get_by_label("Drive").first.input_value() == "0.9"
+    plane = tab.locator("#lif-plane svg")
+    plane.focus()
+    for _ in range(3):
+        tab.keyboard.press("ArrowDown")
+    tab.wait_for_function("document.querySelector('#lif-plane svg').dataset.at === '4.5,0.6'")
+    assert tab.evaluate("document.activeElement.classList.contains('brunel')"), "the next key works, too"
+    tab.locator("#lif-film canvas").first.click()
+    tab.locator("#lif-network", has_text="cells got 0.3 nA").wait_for()
+    tab.locator("#lif-film button", has_text="Pause").click()
+    tab.locator("#lif-film button", has_text="Play").wait_for()
+    other = page(copied_link(tab, "cell="), width=390, dark=True)
+    other.locator("#lif-network", has_text="cells got 0.3 nA").wait_for()
+    assert other.evaluate("document.documentElement.scrollWidth") <= 390
+    screenshot("lif_network_phone_dark")
