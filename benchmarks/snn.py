@@ -16,10 +16,9 @@ import kzoo  # isort: skip
 
 import keras
 import numpy as np
+import snntorch
 import timing
 import torch
-
-import snntorch
 from snntorch import spikegen
 
 PIXELS, HIDDEN, CLASSES, STEPS, BATCH = 784, 1000, 10, 25, 128

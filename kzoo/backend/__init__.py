@@ -30,6 +30,7 @@ FUNCTIONS = (
     "selective_scan",
     "projection",
     "recurrence",
+    "integrate_and_fire",
     "devices",
     "thread_count",
 )

@@ -199,7 +199,7 @@ class LIF(_Leaky):
         v, wait = self._checked(state, current.shape[0])
         neuron = self.neuron
         current = ops.cast(current, self._state_dtype)
-        drive = (1 - neuron.decay) * (neuron.v_rest + neuron.resistance * current)
+        drive = neuron.gain * current + neuron.offset
         done = spikes.lif_step(drive, v, wait if neuron.wait else None, neuron)
         return ops.cast(done.spikes, self.compute_dtype), (done.v, wait if done.wait is None else done.wait)
 

@@ -85,6 +85,16 @@ class Neuron(NamedTuple):
     slope: float
     detach_reset: bool
 
+    @property
+    def gain(self) -> float:
+        """By what a current of 1 raises the voltage in a step: U = decay V + gain I + offset."""
+        return (1 - self.decay) * self.resistance
+
+    @property
+    def offset(self) -> float:
+        """By what the way back to rest raises the voltage 0 in a step."""
+        return (1 - self.decay) * self.v_rest
+
 
 def refractory_steps(t_ref: float, dt: float) -> int:
     """t_ref in steps of dt, rounded as Brian2 rounds: down, but for a thousandth of a step."""
@@ -117,7 +127,7 @@ def lif_step(drive, v, wait, neuron: Neuron) -> LIFStep:
     """One step of the neuron.
 
     Args:
-        drive: (1 - decay) (v_rest + resistance I), (b, u): what no loop is needed for.
+        drive: gain I + offset, (b, u): what no loop is needed for.
         v: Voltage at the start of the step, (b, u).
         wait: For how many steps more the neuron is refractory, a whole number in the dtype of `v`, (b, u); None where a
             neuron never is.
@@ -132,10 +142,10 @@ def lif_step(drive, v, wait, neuron: Neuron) -> LIFStep:
     if wait is not None:
         spikes = ops.where(free, spikes, ops.zeros_like(spikes))
     spiked = ops.stop_gradient(spikes) > 0
-    reset = ops.where(spiked, neuron.v_reset, u)
+    reset = ops.where(spiked, ops.full_like(u, neuron.v_reset), u)
     v = reset if neuron.detach_reset else u * (1 - spikes) + neuron.v_reset * spikes
     if wait is not None:
-        wait = ops.where(spiked, float(neuron.wait), ops.maximum(wait - 1, 0))
+        wait = ops.where(spiked, ops.full_like(wait, neuron.wait), ops.maximum(wait - 1, 0))
     return LIFStep(spikes, v, wait)
 
 
@@ -155,7 +165,11 @@ def lif(current, v, wait, neuron: Neuron, *, steps: int | None = None, voltages:
     Returns:
         Spikes (t, b, u); voltages (t, b, u) or None; the voltage after the last step, and `wait` then, (b, u).
     """
-    drive = (1 - neuron.decay) * (neuron.v_rest + neuron.resistance * current)
+    if mask is None:
+        found = backend.integrate_and_fire(current, v, wait, neuron, steps, voltages)
+        if found is not None:
+            return found
+    drive = neuron.gain * current + neuron.offset
     if mask is not None:
         mask = ops.expand_dims(mask, -1)
         drive = ops.where(mask, drive, ops.zeros_like(drive))
