@@ -81,10 +81,11 @@ def run(given, target) -> plan.Run:
         objects.append(monitor)
     # Explicit: what `brian2.run` would collect by itself depends on who else holds objects.
     brian2.Network(*objects).run(given.steps * given.dt * brian2.second, namespace={})
-    voltage = np.asarray(monitor.v_).T if len(given.trace) else np.zeros((given.steps, 0))
+    # A copy: the memory of Brian2's own array goes with the monitor.
+    voltage = np.array(monitor.v_).T if len(given.trace) else np.zeros((given.steps, 0))
     if spikes is None:
         return plan.Run(np.zeros(0, np.int64), np.zeros(0, np.int64), voltage)
-    return plan.Run(in_steps(spikes.t_, given.dt), np.asarray(spikes.i, np.int64), voltage)
+    return plan.Run(in_steps(spikes.t_, given.dt), np.array(spikes.i, np.int64), voltage)
 
 
 def in_steps(times, dt):
