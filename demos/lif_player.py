@@ -19,30 +19,26 @@ CSS = """
 
 # The film runs while it is seen, and from new only when it is another one.
 _SHOW = r"""
-let player = null, shown = null, wanted = true;
+let player = null, shown = null, seen = false, wanted = true;
 function show() {
   const place = element.querySelector('.kz-film[data-film]');
-  if (!place || place === shown) return;
-  shown = place;
-  const was = player;
-  if (was) { wanted = was.playing() || !was.seen; was.destroy(); }
-  player = kzooActivity(place, JSON.parse(place.dataset.film), {
+  if (!place || (place.dataset.film === shown && place.querySelector('canvas'))) return;
+  if (player) { wanted = wanted && (player.playing() || !seen); player.destroy(); }
+  shown = place.dataset.film;
+  player = kzooActivity(place, JSON.parse(shown), {
     seconds: 12, play: false, onNeuron: (drawn, number) => trigger('pick', { cell: number }),
   });
-  if (was && was.seen) { player.seen = true; if (wanted) start(); }
   watching.disconnect();
   watching.observe(place);
 }
-function start() {
-  if (!matchMedia('(prefers-reduced-motion: reduce)').matches) player.play();
-}
 const watching = new IntersectionObserver(entries => {
   const visible = entries[entries.length - 1].isIntersecting;
-  if (!player) return;
-  if (visible && !player.seen) { player.seen = true; if (wanted) start(); }
-  if (!visible) player.pause();
+  if (!visible) { if (seen) wanted = player.playing(); player.pause(); }
+  else if (wanted && !matchMedia('(prefers-reduced-motion: reduce)').matches) player.play();
+  seen = visible;
 });
-new MutationObserver(show).observe(element, { childList: true, subtree: true });
+new MutationObserver(show)
+  .observe(element, { childList: true, subtree: true, attributes: true, attributeFilter: ['data-film'] });
 show();
 """
 
