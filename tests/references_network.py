@@ -11,7 +11,7 @@ def small() -> networks.Spiking:
     """Of everything something: two kinds of neurons and of synapses, own weights and delays, a drive."""
     rng = np.random.default_rng(7)
     a = LIF(tau=20e-3, t_ref=2e-3)
-    b = LIF(tau=12e-3, resistance=80e6, v_rest=-68e-3, v_threshold=-52e-3, v_reset=-60e-3, t_ref=1.05e-3)
+    b = LIF(tau=12e-3, resistance=80e6, v_rest=-68e-3, v_threshold=-52e-3, v_reset=-60e-3, t_ref=1.07e-3)
     pairs = rng.integers(0, 8, 30), rng.integers(0, 4, 30)
     return networks.Spiking(
         (

@@ -113,7 +113,6 @@ def _spiking(given, watch):
         if fired.size:
             when.append(np.full(fired.size, k))
             who.append(fired)
-            free[fired] = False
             free_from[fired] = k + (hold[fired] if given.own else hold)
             for wire in wires:
                 wire.send(k, fired)
