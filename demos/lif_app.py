@@ -7,59 +7,29 @@ The neuron is the leaky integrate-and-fire one of `kzoo.bio`, in SI units, with 
 
 import functools
 
+import digits
+import drawing
 import gradio as gr
 import kit
+import lif_digits as learned
 import lif_engines
 import lif_markup as markup
-import lif_network as many
+import lif_network_tab
 import lif_neuron as one
-import lif_player
 import link
 import numpy as np
+import pad
+import pictures
 import validate
+from lif_charts import note_html
 from lif_neuron import Settings
+from lif_page import QUICK, STATUS, STYLE, bottom, restored, sliders
 
 from kzoo.errors import KzooError
 
 TITLE = "Spiking neurons"
 SUMMARY = "Integrate, fire, reset: a neuron, a network, a classifier"
 PRESETS = ()
-
-QUICK = {"show_progress": "hidden", "trigger_mode": "always_last", "preprocess": False}
-STYLE = {"css_template": markup.CSS}
-
-
-# --- what all tabs share -------------------------------------------------------------------------------------------
-
-
-def restored(controls: dict, tabs, tab: str, work, outputs, demo) -> None:
-    """Lets the address's own values be shown, on their tab."""
-
-    @kit.in_float32
-    def restore(request: gr.Request):
-        good = link.restore(controls, request)
-        if not good:
-            return [gr.skip()] * (1 + len(controls) + len(outputs))
-        given = [good.get(name, component.value) for name, component in controls.items()]
-        return [gr.Tabs(selected=tab), *given, *work(*given)]
-
-    demo.load(restore, None, [tabs, *controls.values(), *outputs], show_progress="hidden", **kit.PRIVATE)
-
-
-def bottom(text: str, controls: dict):
-    """Code panel and link."""
-    panel = kit.code_panel(text)
-    link.button(controls, {name: component.value for name, component in controls.items()})
-    return panel
-
-
-def sliders(table: dict, now) -> dict:
-    """A slider for each row of a table, name -> (label, least, greatest, step), at the values of `now`."""
-    return {
-        name: gr.Slider(low, high, getattr(now, name), step=step, label=label, buttons=[], min_width=150)
-        for name, (label, low, high, step) in table.items()
-    }
-
 
 # --- one neuron ----------------------------------------------------------------------------------------------------
 
@@ -75,7 +45,7 @@ def _neuron(settings: Settings):
         return *one.look(settings), one.code(settings)
     except KzooError as error:
         # While a slider passes through what cannot be, the last picture stays and a sentence says why.
-        return markup.note_html(str(error), wrong=True), gr.skip(), gr.skip(), gr.skip()
+        return note_html(str(error), wrong=True), gr.skip(), gr.skip(), gr.skip()
 
 
 def neuron_client(
@@ -118,7 +88,7 @@ def _neuron_tab(demo, tabs) -> dict:
     said, seen, curve, text = _neuron(now)
     with gr.Row():
         scenes = {name: gr.Button(name, size="sm", min_width=150) for name in one.SCENES}
-    status = gr.HTML(said, elem_id="lif-status", css_template=markup.CSS + one.live.STATUS_CSS)
+    status = gr.HTML(said, elem_id="lif-status", **STATUS)
     with gr.Row():
         with gr.Column(scale=6, min_width=320, elem_classes="kz-tight"):
             traces = gr.HTML(seen, elem_id="lif-traces", js_on_load=markup.DRAW, **STYLE)
@@ -127,7 +97,7 @@ def _neuron_tab(demo, tabs) -> dict:
                 "is reset: the orange strokes are drawn by hand, for the model has no shape of a spike. Shaded: the "
                 "refractory period."
             )
-            rate = gr.HTML(curve, elem_id="lif-rates", js_on_load=markup.drawing.CLICK, **STYLE)
+            rate = gr.HTML(curve, elem_id="lif-rates", js_on_load=drawing.CLICK, **STYLE)
             kit.caption(
                 "Dots: measured, all currents in one run. Dashed upright: the rheobase. The ring is the neuron above; "
                 "click to give it another current."
@@ -236,128 +206,88 @@ def _engines_tab(controls: dict) -> None:
     )  # fmt: skip
 
 
-# --- a network -----------------------------------------------------------------------------------------------------
+# --- a trained network ---------------------------------------------------------------------------------------------
 
 
 @kit.in_float32
-def network(g: float = 5.0, eta: float = 2.0, seed: int = 0, cell: int = many.NOBODY, strength: float = 0.3):
-    """The status line, the plane, the film, the spectrum, the histogram and the code of a network, as they come."""
-    place = many.check(g, eta, seed, cell, strength)
-    yield one.live.status([], "Simulating 2,500 neurons ..."), *[gr.skip()] * 5
-    yield *many.look(place), many.code(place)
+def think(drawing: str = "", encoder: str = "current", steps: int = 10):
+    """What the trained network makes of a drawing: status, input, layers, readout over time, as markup; the code."""
+    asked = learned.check(drawing, encoder, steps)
+    return *learned.look(*asked), learned.code(*asked)
 
 
-def network_client(
-    g: float = 5.0, eta: float = 2.0, seed: int = 0, cell: int = many.NOBODY, strength: float = 0.3
-) -> dict:
-    """A network of 2,500 neurons: its rate and theory's (Hz), CV, synchrony, rhythm (Hz), and the code.
-
-    cell: the neuron about which a stimulus of `strength` nA acts; -1 for none.
-    """
-    place = many.check(g, eta, seed, cell, strength)
-    found = many.figures(many.run(place))
-    known = found.regularity[np.isfinite(found.regularity)]
-    return {
-        "rate": found.rate,
-        "theory": many.predicted(place.g, place.eta),
-        "cv": float(known.mean()) if len(known) else None,
-        "synchrony": None if np.isnan(found.synchrony) else found.synchrony,
-        "rhythm": found.rhythm,
-        "code": many.code(place),
-    }
-
-
-def _network_tab(demo, tabs, tab) -> None:
-    g, eta = many.REGIMES[many.FIRST]
-    first = many.Place(g, eta, 0, many.NOBODY, 0.3)
+def _digits_tab(demo, tabs) -> None:
+    start = digits.example(learned.FIRST)
+    encoder, steps = learned.trained()
+    said, given, layers, readout, text = think(start, encoder, steps)
+    status = gr.HTML(said, elem_id="lif-answer", **STATUS)
     with gr.Row():
-        regimes = {
-            letter: gr.Button(f"{letter}: {many.REGIME_NAMES[letter]}", size="sm", min_width=200)
-            for letter in many.REGIMES
-        }
-    status = gr.HTML("", elem_id="lif-network", css_template=markup.CSS + one.live.STATUS_CSS)
-    film = gr.HTML(lif_player.film_html(), elem_id="lif-film", js_on_load=lif_player.script(),
-                   css_template=lif_player.CSS)  # fmt: skip
-    kit.caption(
-        "Left, each cell is a neuron and lights up when it fires; right, each dot is a spike, with the rate of the "
-        "population below. Click a cell to stimulate those around it; click the raster to move in time."
-    )
-    with gr.Row():
-        with gr.Column(scale=5, min_width=300, elem_classes="kz-tight"):
-            plane = gr.HTML(
-                markup.plane_svg(many.plane(), many.G, many.ETA, (g, eta), many.REGIMES), elem_id="lif-plane",
-                js_on_load=markup.PLANE, **STYLE,
-            )  # fmt: skip
-            kit.caption(
-                "Click anywhere, or use the arrow keys. The darker, the faster theory expects the neurons to fire. "
-                "Right of the balance inhibition wins; below the threshold the drive alone makes no neuron fire."
+        with gr.Column(scale=3, min_width=280, elem_classes="kz-tight"):
+            drawn = pad.build_pad(start, label="Drawing pad")
+            examples = gr.HTML(
+                pictures.grid(
+                    [digits.prepare(pad.decode(digits.example(name))).image for name in digits.EXAMPLES],
+                    label="Examples",
+                    said=[f"Example: {name}" for name in digits.EXAMPLES],
+                    picks=[{"name": name} for name in digits.EXAMPLES],
+                    side=46,
+                ),
+                js_on_load=pictures.PICK,
+                css_template=pictures.CSS,
+                elem_id="lif-examples",
             )
-        with gr.Column(scale=5, min_width=300, elem_classes="kz-tight"):
-            spectrum = gr.HTML("", elem_id="lif-spectrum", **STYLE)
-            kit.caption("A peak is a common rhythm: fast where inhibition answers after its delay, slow in regime D.")
-            histogram = gr.HTML("", elem_id="lif-histogram", **STYLE)
-            kit.caption("Of each neuron, how much its intervals vary: standard deviation over mean.")
+            with gr.Group():
+                coded = gr.Radio(list(learned.CODES.items()), value=encoder, label="The input comes as")
+                length = gr.Slider(*learned.STEPS, steps, step=1, label="Time (steps)", buttons=[])
+            kit.caption(
+                f"Trained with {steps} steps of constant current. Give it less time, or spikes at random: the weights "
+                "stay the same."
+            )
+        with gr.Column(scale=8, min_width=300, elem_classes="kz-tight"):
+            strip = gr.HTML(given, elem_id="lif-given", **STYLE)
+            with gr.Row():
+                with gr.Column(min_width=280, elem_classes="kz-tight"):
+                    raster = gr.HTML(layers, elem_id="lif-layers", **STYLE)
+                    kit.caption("A row a neuron, a mark a spike; who fires most stands on top. Many never fire.")
+                with gr.Column(min_width=280, elem_classes="kz-tight"):
+                    output = gr.HTML(readout, elem_id="lif-readout", **STYLE)
+                    kit.caption(
+                        "Output neurons do not fire: the class whose voltage is highest in the mean is the answer. At "
+                        "the foot, what it would say after each step."
+                    )
+    panel = kit.code_panel(text)
+    controls = {"drawing": drawn, "code": coded, "steps": length}
     with gr.Row():
-        controls = {
-            "g": gr.Slider(*many.G, g, step=0.05, label="Inhibition g (ratio of weights)", buttons=[]),
-            "eta": gr.Slider(*many.ETA, eta, step=0.05, label="Drive \u03b7 (1 just reaches threshold)", buttons=[]),
-            "network": gr.Number(0, label="Seed (0 to 9999)", precision=0, minimum=0, maximum=9999),
-            "cell": gr.Number(
-                many.NOBODY, label="Stimulated cell (0 to 2499; -1: none)", precision=0, minimum=many.NOBODY,
-                maximum=2499,
-            ),
-            "strength": gr.Slider(0, many.STRONGEST, first.strength, step=0.05, label="Stimulus (nA)", buttons=[]),
-        }  # fmt: skip
-    kit.caption(
-        "The network of Brunel (2000) with a fifth of its neurons: 2,000 excitatory and 500 inhibitory, each with 400 "
-        "and 100 random sources. In so small a one neurons share more of their sources, so that even C is a little "
-        "synchronous. A stimulus lasts a tenth of the time."
-    )
-    panel = bottom(many.code(first), controls)
-    asked, outputs = list(controls.values()), [status, plane, film, spectrum, histogram, panel]
-    work = {"concurrency_id": "network", "concurrency_limit": 2, **QUICK}
-    # A network takes seconds: it is run when a slider is let go.
-    moved = [part.release if isinstance(part, gr.Slider) else part.input for part in asked]
-    gr.on(moved, network, asked, outputs, api_name="network", **work)
+        link.button(controls)
+        kit.download_button(
+            "Download the model (.keras)", lambda: kit.download(kit.preset(learned.NAME), learned.NAME), []
+        )
+    asked, outputs = list(controls.values()), [status, strip, raster, output, panel]
+    gr.on([drawn.change, coded.input, length.input], think, asked, outputs, api_name="think", **QUICK)
 
-    def chosen(which):
-        """A handler of a click: what it changes of the settings, then the network."""
+    def choose(event: gr.EventData):
+        """The drawing of the example that was clicked."""
+        clicked = event._data.get("name") if isinstance(event._data, dict) else None
+        return digits.example(validate.choice("Example", clicked, digits.EXAMPLES))
 
-        def handler(event: gr.EventData, *sent):
-            sent = dict(zip(controls, sent, strict=True))
-            sent |= which(event._data if isinstance(event._data, dict) else {}, sent)
-            for seen in network(*sent.values()):
-                yield *sent.values(), *seen
-
-        return kit.in_float32(handler)
-
-    def place(clicked, sent):
-        return {"g": clicked.get("g"), "eta": clicked.get("eta")}
-
-    def cell(clicked, sent):
-        return {"cell": clicked.get("cell"), "strength": sent["strength"] or first.strength}
-
-    plane.pick(chosen(place), asked, [*asked, *outputs], api_name="network_place", **work, **kit.PRIVATE)
-    film.pick(chosen(cell), asked, [*asked, *outputs], api_name="network_cell", **work, **kit.PRIVATE)
-    for letter, button in regimes.items():
-        where = dict(zip(("g", "eta"), many.REGIMES[letter], strict=True)) | {"cell": many.NOBODY}
-        button.click(
-            chosen(lambda clicked, sent, where=where: where), asked, [*asked, *outputs],
-            api_name=f"network_{letter}", **work, **kit.PRIVATE,
-        )  # fmt: skip
-    # The first network is run when somebody comes to see it; all who follow get the same.
-    tab.select(network, asked, outputs, **work, **kit.PRIVATE)
+    examples.pick(choose, None, drawn, **QUICK, **kit.PRIVATE)
 
     @kit.in_float32
     def restore(request: gr.Request):
-        """The place that the address asks for; the tab's own event runs it."""
-        good = link.restore(controls, request)
-        if not good:
-            return [gr.skip()] * (1 + len(controls))
-        return gr.Tabs(selected="network"), *(good.get(name, part.value) for name, part in controls.items())
+        """The drawing that the address asks for, on its tab."""
+        good = link.restore({name: controls[name] for name in ("code", "steps")}, request)
+        asked = request.query_params.get("drawing") if request is not None else None
+        try:
+            pad.decode(asked or "")
+        except ValueError:
+            asked = None
+            gr.Info("The link's value of 'drawing' is not allowed here and was left out.")
+        if not asked and not good:
+            return [gr.skip()] * 9
+        given = asked or start, good.get("code", encoder), good.get("steps", steps)
+        return gr.Tabs(selected="trained"), *given, *think(*given)
 
-    demo.load(restore, None, [tabs, *asked], show_progress="hidden", **kit.PRIVATE)
-    gr.api(kit.in_float32(network_client), api_name="simulate_network", concurrency_id="network")
+    demo.load(restore, None, [tabs, *controls.values(), *outputs], show_progress="hidden", **kit.PRIVATE)
 
 
 # --- the page ------------------------------------------------------------------------------------------------------
@@ -378,7 +308,10 @@ def build() -> gr.Blocks:
             with gr.Tab("Three engines", id="engines"):
                 _engines_tab(controls)
             with gr.Tab("A network", id="network") as tab:
-                _network_tab(demo, tabs, tab)
+                lif_network_tab.build(demo, tabs, tab)
+            if kit.preset(learned.NAME) is not None:
+                with gr.Tab("A trained network", id="trained"):
+                    _digits_tab(demo, tabs)
     return demo
 
 

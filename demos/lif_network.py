@@ -11,7 +11,7 @@ import functools
 import math
 from typing import NamedTuple
 
-import lif_markup as markup
+import lif_network_markup as markup
 import lif_player
 import live
 import numpy as np

@@ -9,9 +9,10 @@ import xml.etree.ElementTree as ElementTree
 
 import gradio as gr
 import lif_app
+import lif_charts
 import lif_engines
-import lif_markup
 import lif_network
+import lif_network_tab
 import lif_neuron
 import numpy as np
 import pytest
@@ -115,10 +116,10 @@ def test_thinning_keeps_the_ends_and_the_extremes():
     rng = np.random.default_rng(0)
     wave = rng.normal(size=10_007)
     wave[[123, 9000]] = 50, -50
-    kept = lif_markup.thinned(wave)
+    kept = lif_charts.thinned(wave)
     assert {0, 123, 9000, 10_006} <= set(kept.tolist())
     assert len(kept) <= 903
-    assert (lif_markup.thinned(wave[:10]) == np.arange(10)).all()
+    assert (lif_charts.thinned(wave[:10]) == np.arange(10)).all()
 
 
 @pytest.mark.parametrize(
@@ -320,7 +321,7 @@ def test_the_pictures_of_a_network_are_well_formed_even_where_nothing_fires():
 )
 def test_a_place_that_is_not_allowed_gets_one_clear_line(change, says):
     with pytest.raises(gr.Error) as error:
-        lif_app.network_client(**change)
+        lif_network_tab.network_client(**change)
     assert says in error.value.message
 
 
