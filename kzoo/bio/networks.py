@@ -99,7 +99,7 @@ class Synapses:
         source, target: names of populations, tuples of such, or "all".
         weight: what a spike adds: to the voltage [V] if there is no `tau`; to the current, in volts after the
             resistance [V]; to the conductance, in units of the leak's [no unit]. With `pairs` also one for each.
-        delay: from a spike to its effect [s], 0 or more; to the nearest step. With `pairs` also one for each.
+        delay: from a spike to its effect [s], 0 to 1; to the nearest step. With `pairs` also one for each.
         probability: of each pair, independently.
         in_degree: how many sources, drawn at random, each target has.
         pairs: (sources, targets), int arrays that count neurons within `source` and within `target`.
@@ -134,8 +134,8 @@ class Synapses:
         keep = object.__setattr__
         if self.pairs is not None:
             keep(self, "pairs", _pairs(self.pairs))
-        for name, unit, bounds in (("weight", "" if self.reversal is not None else "mV", {}), ("delay", "ms", (0.0,))):
-            keep(self, name, self._numbers(name, unit, *bounds))
+        keep(self, "weight", self._numbers("weight", "" if self.reversal is not None else "mV"))
+        keep(self, "delay", self._numbers("delay", "ms", least=0.0, most=1.0))
         if self.probability is not None:
             keep(self, "probability", checks.quantity("probability", self.probability, least=0.0, most=1.0))
         if self.in_degree is not None:
@@ -152,17 +152,19 @@ class Synapses:
             mean, deviation = self.start
             keep(self, "start", (checks.quantity("start", mean), checks.quantity("start", deviation, least=0.0)))
 
-    def _numbers(self, name, unit, *least):
+    def _numbers(self, name, unit, **bounds):
         """A number as a float; with `pairs`, also one for each as an array."""
-        value, least = getattr(self, name), (least or (None,))[0]
+        value = getattr(self, name)
         if np.ndim(value) == 0:
-            return checks.quantity(name, value, unit, least=least)
-        value = checks.array(name, value, unit)
-        if self.pairs is None or len(value) != len(self.pairs[0]):
+            return checks.quantity(name, value, unit, **bounds)
+        if self.pairs is None or np.shape(value) != self.pairs[0].shape:
             count = "one number" if self.pairs is None else f"one for each of {len(self.pairs[0])} pairs"
-            raise ParameterError(f"{name}: got {len(value)} numbers; expected {count}.")
-        if least is not None and value.min() < least:
-            raise ParameterError(f"{name}: got {checks.shown(value.min(), unit)}; expected at least {least:g} {unit}.")
+            raise ParameterError(f"{name}: got numbers of shape {np.shape(value)}; expected {count}.")
+        if not len(value):
+            return 0.0
+        value = checks.array(name, value, unit)
+        for number in (value.min(), value.max()):
+            checks.quantity(name, number, unit, **bounds)
         return value
 
 
@@ -299,8 +301,7 @@ class Spiking:
             sources, targets = self.neurons(synapses.source), self.neurons(synapses.target)
             first, reached, order = _connect(synapses, sources, targets, self.size, np.random.default_rng(seed))
             weights, delays = (
-                value[order] if np.ndim(value) and len(value) else np.full(1, value if np.ndim(value) == 0 else 0.0)
-                for value in (synapses.weight, synapses.delay)
+                value[order] if np.ndim(value) else np.full(1, value) for value in (synapses.weight, synapses.delay)
             )
             # To the nearest step, a half upwards, as Brian2 does.
             wires.append(plan.Wires(channel, first, reached, weights, np.floor(delays / dt + 0.5).astype(np.int64)))
@@ -358,7 +359,7 @@ class Graded:
                 "In that direction each voltage gets back from the others at least as much as leaks away, so that the "
                 f"voltages would grow without end. Scale it: {0.99 / largest:.4g} * weights has 0.99."
             )
-        object.__setattr__(self, "weights", weights)
+        object.__setattr__(self, "weights", weights.copy())
         start = self.neuron.v_rest if self.v_start is None else self.v_start
         start = checks.array("v_start", start, "V", dims=(0, 1))
         if start.ndim and len(start) != self.size:
@@ -656,7 +657,12 @@ def _steps(neurons, duration, dt):
     """dt, checked against each neuron's tau, and how many make the duration."""
     for neuron in neurons:
         dt = neuron.check_dt(dt)
-    return dt, checks.num_steps(duration, dt)
+    steps = checks.num_steps(duration, dt)
+    if steps > plan.MOST_STEPS:
+        raise ParameterError(
+            f"duration: got {steps} steps of dt; expected at most {plan.MOST_STEPS}. Simulate in parts."
+        )
+    return dt, steps
 
 
 def _trace(trace, size):

@@ -14,7 +14,8 @@ import threading
 import warnings
 
 from kzoo.bio import checks
-from kzoo.bio.engines import plan, standalone
+from kzoo.bio.engines import cache, plan, standalone
+from kzoo.errors import KzooError
 
 ENGINES = ("numpy", "brian-numpy", "brian-cython", "brian-cpp")
 _SAID: set[str] = set()
@@ -38,8 +39,8 @@ def available(structure=plan.SINGLE) -> dict[str, str]:
     return {
         "numpy": "",
         "brian-numpy": brian,
-        "brian-cython": brian or cython or compiler,
-        "brian-cpp": "" if standalone.is_built(structure) else brian or compiler,
+        "brian-cython": brian or cython or compiler or _no_folder(),
+        "brian-cpp": "" if standalone.is_built(structure) else brian or compiler or _no_folder(),
     }
 
 
@@ -73,6 +74,15 @@ def _brian_lacks() -> str:
     numpy = importlib.metadata.version("numpy")
     if _number(version) < (2, 10) and _number(numpy) >= (2, 4):
         return f"Brian2 {version} does not work with NumPy {numpy}: pip install 'numpy<2.4'"
+    return ""
+
+
+def _no_folder() -> str:
+    """Why nothing that is compiled can be kept, else ""."""
+    try:
+        cache.folder()
+    except KzooError as error:
+        return str(error)
     return ""
 
 

@@ -8,31 +8,38 @@ from kzoo.errors import KzooError
 from kzoo.files import keras_home
 
 
-def folder() -> Path:
-    """$KZOO_CACHE_DIR, else the folder kzoo beside Keras's own caches; made if need be.
-
-    Raises: KzooError if it cannot be made.
-    """
+def path() -> Path:
+    """$KZOO_CACHE_DIR/bio, else kzoo/bio beside Keras's own caches, whether it is there or not."""
     named = os.environ.get("KZOO_CACHE_DIR")
-    path = (Path(named).expanduser() if named else keras_home() / "kzoo") / "bio"
+    return (Path(named).expanduser() if named else keras_home() / "kzoo") / "bio"
+
+
+def folder() -> Path:
+    """`path()`, made if need be.
+
+    Raises: KzooError if it cannot be made, or not be written to.
+    """
+    found, why = path(), None
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        found.mkdir(parents=True, exist_ok=True)
     except OSError as error:
+        why = error.strerror
+    if why or not os.access(found, os.W_OK | os.X_OK):
         raise KzooError(
-            f"{path}, the folder for compiled programs, cannot be made ({error.strerror}). "
-            "Name one that can be written: export KZOO_CACHE_DIR=FOLDER."
-        ) from None
-    return path
+            f"{found}, the folder for compiled programs, cannot be {'made' if why else 'written to'}"
+            f"{f' ({why})' * bool(why)}. Name one that can: export KZOO_CACHE_DIR=FOLDER."
+        )
+    return found
 
 
 @contextlib.contextmanager
-def lock(path):
+def lock(name):
     """Lets one process at a time into the block. It ends with the process, however that ends."""
     try:
         import fcntl
     except ImportError:  # Windows: two processes may do the same work, and the later takes the place of the earlier
         yield
         return
-    with open(path, "w") as file:
+    with open(name, "w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

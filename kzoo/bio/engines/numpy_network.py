@@ -76,8 +76,9 @@ def _spiking(given, watch):
     state = [np.zeros(size) if channel.start is None else channel.start.copy() for channel in given.channels]
     decays = [np.exp(-dt / channel.tau) for channel in given.channels]
     mixes = [c.tau / (c.tau - tau) * (decay - keep) for c, decay in zip(given.channels, decays, strict=True)]
-    wires = [_Delivery(wires, size) for wires in given.wires]
+    wires = [_Delivery(wires, size, given.steps) for wires in given.wires]
     moved = [wire for wire in wires if wire.channel is None]
+    flowing = [wire for wire in wires if wire.channel is not None]
     count = given.drive.counter() if given.drive else None
     v, free_from = given.v_start.copy(), np.zeros(size, np.int64)
     free = np.ones(size, bool)
@@ -116,12 +117,10 @@ def _spiking(given, watch):
             free_from[fired] = k + (hold[fired] if given.own else hold)
             for wire in wires:
                 wire.send(k, fired)
-        for wire in wires:
-            if wire.channel is not None:
-                wire.arrive(k, state[wire.channel])
-        if moved:
-            for wire in moved:
-                wire.arrive(k, v, free)
+        for wire in flowing:
+            wire.arrive(k, state[wire.channel])
+        for wire in moved:
+            wire.arrive(k, v, free)
         if count:
             np.add(v, given.drive.weight * count(k), out=v, where=free)
         if fired.size:
@@ -131,41 +130,47 @@ def _spiking(given, watch):
 
 
 class _Delivery:
-    """Spikes under way: a ring of one row of sums for each step until the longest delay has passed."""
+    """Spikes under way. With one delay for all synapses those who fired wait for it; with many, sums of weights wait in
+    a ring of one row for each step until the longest delay has passed."""
 
-    def __init__(self, wires, size):
+    def __init__(self, wires, size, steps):
         self.channel, self.size = wires.channel, size
         self.targets, self.first = wires.targets, wires.first
         self.weights = wires.weights if len(wires.weights) > 1 else wires.weights[0]
-        self.delays = wires.delays if len(wires.delays) > 1 else int(wires.delays[0])
-        self.rows = int(np.max(wires.delays)) + 1
-        self.ring = np.zeros((self.rows, size))
-        self.waiting = np.zeros(self.rows, bool)
+        self.ring, self.waiting = None, {}
+        if len(wires.delays) > 1:
+            self.delays = np.minimum(wires.delays, steps)  # what comes later does not come at all
+            self.ring = np.zeros((int(self.delays.max()) + 1, size))
+        else:
+            self.delays = int(wires.delays[0])
 
     def send(self, k, fired):
-        """Adds the weights of all synapses of the neurons that fired in step k to the rows of their arrival."""
+        """Takes the neurons that fired in step k."""
+        if self.ring is None:
+            self.waiting[k + self.delays] = fired
+            return
+        targets, weights, delays = self._of(fired, self.targets, self.weights, self.delays)
+        rows = (k + delays) % len(self.ring)
+        np.add.at(self.ring.reshape(-1), rows * self.size + targets, weights)
+
+    def arrive(self, k, to, free=None):
+        """Adds what arrives in step k to `to` (n,); where `free` is given, only to the neurons that it allows."""
+        if self.ring is not None:
+            row = self.ring[k % len(self.ring)]
+            np.add(to, row, out=to, where=True if free is None else free)
+            row[:] = 0.0
+        elif (fired := self.waiting.pop(k, None)) is not None:
+            targets, weights = self._of(fired, self.targets, self.weights)
+            if free is not None:
+                reached = free[targets]
+                targets, weights = targets[reached], weights[reached] if np.ndim(weights) else weights
+            np.add.at(to, targets, weights)
+
+    def _of(self, fired, *values):
+        """What arrays of all synapses hold for those of some neurons; a number stands for itself."""
         ends = zip(self.first[fired].tolist(), self.first[fired + 1].tolist(), strict=True)
         spans = [slice(*pair) for pair in ends]
-        targets = np.concatenate([self.targets[span] for span in spans])
-        weights = self.weights
-        if np.ndim(weights):
-            weights = np.concatenate([weights[span] for span in spans])
-        if np.ndim(self.delays):
-            rows = (k + np.concatenate([self.delays[span] for span in spans])) % self.rows
-            np.add.at(self.ring.reshape(-1), rows * self.size + targets, weights)
-            self.waiting[rows] = True
-        else:
-            row = (k + self.delays) % self.rows
-            np.add.at(self.ring[row], targets, weights)
-            self.waiting[row] = True
-
-    def arrive(self, k, to, where=True):
-        """Adds what arrives in step k to `to` (n,)."""
-        row = k % self.rows
-        if self.waiting[row]:
-            np.add(to, self.ring[row], out=to, where=where)
-            self.ring[row] = 0.0
-            self.waiting[row] = False
+        return [np.concatenate([value[span] for span in spans]) if np.ndim(value) else value for value in values]
 
 
 def _graded(given, watch):

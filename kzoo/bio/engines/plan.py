@@ -12,6 +12,9 @@ import numpy as np
 # The parameters of `LIF`, in the order in which they are handed over.
 PARAMETERS = ("tau", "resistance", "v_rest", "v_threshold", "v_reset", "t_ref")
 
+# Programs in C++ count steps in 32 bits, those of a simulation and of a refractory period together.
+MOST_STEPS = 2**30
+
 
 @dataclasses.dataclass(frozen=True)
 class Channel:
@@ -152,7 +155,8 @@ class Plan:
     @property
     def hold(self) -> np.ndarray:
         """For how many steps a spike holds the voltage, (1,) or (n,): as `LIF.refractory_steps`, and 1 for 0."""
-        return np.maximum(1, np.floor((self.parameters["t_ref"] + 1e-3 * self.dt) / self.dt).astype(np.int64))
+        steps = np.floor((self.parameters["t_ref"] + 1e-3 * self.dt) / self.dt)
+        return np.clip(steps, 1, MOST_STEPS).astype(np.int64)
 
     @property
     def own(self) -> bool:

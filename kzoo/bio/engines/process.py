@@ -33,7 +33,10 @@ def call(command, given: bytes, what: str, timeout=None, environment=None, folde
 
     Raises: Failed with the last lines of its stderr.
     """
-    process = start(command, environment, folder, stdin=subprocess.PIPE)
+    try:
+        process = start(command, environment, folder, stdin=subprocess.PIPE)
+    except OSError as error:
+        raise Failed(f"{command[0]} cannot be started: {error.strerror}.") from None
     try:
         answer, errors = process.communicate(given, timeout=timeout)
     except subprocess.TimeoutExpired:

@@ -163,7 +163,7 @@ def brian_version() -> str | None:
 
 
 def _place(structure) -> Path:
-    return cache.folder() / hashlib.sha256(f"{recipe()}{structure}".encode()).hexdigest()[:20]
+    return cache.path() / hashlib.sha256(f"{recipe()}{structure}".encode()).hexdigest()[:20]
 
 
 def _whole(place) -> bool:
