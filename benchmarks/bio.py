@@ -7,7 +7,9 @@ neuron: a built program for a single neuron, run again with other parameters: se
 cuba: the network of Vogels and Abbott, 4,000 neurons, 1 s of biological time: processor seconds of the C++ program,
     connections read and process started included, beside those of NEST's Simulate alone and of NumPy.
 brunel: rate, coefficient of variation and largest frequency of Brunel's four regimes at full size, beside theory
-    and NEST.
+    and NEST. In D no simulation is within 10 % of the theory, which is of an asynchronous state: the network is
+    not. In A a spike takes one step longer to set off the next than in NEST, which tests the threshold after the
+    synapses and not before, as Brian2 does; 32 steps make an interval there instead of 30.
 memory: the peak memory of the program that runs Brunel's network in full, 12,500 neurons and 15.6 million synapses.
 scale: what smaller networks keep of the four regimes.
 
@@ -145,8 +147,9 @@ def cuba(given) -> dict:
 
 def seen(raster, skip) -> dict:
     """Rate, CV, synchrony, and the frequency above 5 Hz at which the population rate has its largest power."""
-    bins, rate = analysis.population_rate(raster, 1e-3)
-    frequency, power = analysis.spectrum(rate[bins >= skip], 1e-3)
+    # Fine bins: in regime A two groups of neurons take turns, at more than 600 Hz.
+    bins, rate = analysis.population_rate(raster, 2e-4)
+    frequency, power = analysis.spectrum(rate[bins >= skip], 2e-4)
     heard = frequency > 5
     duration = raster.duration - skip
     return {
@@ -196,8 +199,9 @@ def regime(name, scale, smoke, with_nest) -> dict:
         figures["NEST"] = {**seen(other, skip), "cpu_s_per_s": round(answer["simulate_cpu_s"] / seconds, 2)}
         apart = abs(figures["kzoo C++"]["rate_hz"] / figures["NEST"]["rate_hz"] - 1)
         figures["of_nest"] = round(apart, 4)
+        figures["nest_within_limit"] = apart <= WITHIN
     figures["of_theory"] = round(abs(figures["kzoo C++"]["rate_hz"] / expected - 1), 4)
-    figures["within_limit"] = max(figures["of_theory"], figures.get("of_nest", 0.0)) <= WITHIN
+    figures["theory_within_limit"] = figures["of_theory"] <= WITHIN
     print(f"brunel {name} ({networks.REGIME_NAMES[name]}), scale {scale:g}: theory {figures['theory_hz']} Hz")
     for row in ("kzoo C++", "NEST"):
         if row in figures:
@@ -206,6 +210,9 @@ def regime(name, scale, smoke, with_nest) -> dict:
                 f"  {row:10}{values['rate_hz']:8.2f} Hz  CV {values['cv']:.3f}  chi {values['chi']:.3f}  "
                 f"largest at {values['peak_hz']:.0f} Hz  {values['cpu_s_per_s']:.2f} processor s for 1 s"
             )
+    beside = [("theory", "of_theory"), ("NEST", "of_nest")]
+    words = [f"{100 * figures[key]:.1f} % from {name}" for name, key in beside if key in figures]
+    print(f"  the rate is {', '.join(words)}; the limit is {100 * WITHIN:g} %")
     return figures
 
 

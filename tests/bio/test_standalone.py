@@ -263,17 +263,11 @@ def test_an_interrupted_build_leaves_no_process_and_no_folder(sources, monkeypat
         stderr=subprocess.PIPE,
     )
     process_.stdout.readline()
-    deadline = time.monotonic() + 20
-    while not sleeping():
-        assert time.monotonic() < deadline, "the compiler did not start"
-        time.sleep(0.05)
+    until(sleeping)
     process_.send_signal(signal.SIGINT)
     _, errors = process_.communicate(timeout=20)
     assert b"KeyboardInterrupt" in errors
-    deadline = time.monotonic() + 5
-    while sleeping() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert sleeping() == []
+    until(lambda: not sleeping())
     assert left(sources) == []
 
 
@@ -289,6 +283,43 @@ def sleeping():
             except OSError:
                 pass
     return found
+
+
+@pytest.mark.skipif(not LINUX, reason="looks into /proc")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_whoever_ends_the_parent_ends_the_simulation(number):
+    standalone.program(networks.brunel(scale=0.2).plan(DT).structure)
+    code = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from kzoo.bio import networks; networks.run(networks.brunel(scale=0.2), 10_000.0, engine='brian-cpp')"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE)
+
+    def children():
+        with open(f"/proc/{parent.pid}/task/{parent.pid}/children") as file:
+            return file.read().split()
+
+    def simulates(child):
+        try:
+            with open(f"/proc/{child}/stat") as file:
+                fields = file.read().rsplit(")", 1)[1].split()
+        except OSError:
+            return False
+        return fields[0] != "Z" and int(fields[11]) > 5  # has used some processor time: it has read its input
+
+    until(lambda: any(map(simulates, children())))
+    (child,) = children()
+    parent.send_signal(number)
+    _, errors = parent.communicate(timeout=20)
+    assert (b"KeyboardInterrupt" in errors) == (number == signal.SIGINT)
+    until(lambda: not simulates(child))
+
+
+def until(condition, seconds=30):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_a_timeout_ends_a_run(monkeypatch):

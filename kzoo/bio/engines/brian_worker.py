@@ -27,6 +27,7 @@ from kzoo.bio.engines import brian_model, plan  # noqa: E402
 def main(arguments, given: bytes) -> bytes:
     """The answer to one command."""
     command, argument = arguments
+    brian2.prefs.reset_to_defaults()  # a user's own may ask for float32, or for threads
     if command == "write":
         write(given.decode(), argument)
         return b""
