@@ -219,13 +219,14 @@ def test_where_an_engine_cannot_run_the_other_one_does_and_it_is_said_once(folde
 # Repeating
 
 
-def test_a_run_is_repeated_from_what_it_wrote(folder, capsys):
+def test_a_run_is_repeated_from_what_it_wrote(folder, capsys, monkeypatch):
     (folder / "mine.txt").write_text("0.3\n", encoding="utf-8")
     assert bio("lif", "--current", "mine.txt", "--sigma", 2.5, "--dt", 0.05, "--v_rest=-7e1", "--out", "a") == 0
     capsys.readouterr()
     (folder / "elsewhere").mkdir()
-    assert bio("repeat", "a", "--out", "b") == 0
-    assert bio("repeat", "a/run.json", "--out", "c") == 0
+    monkeypatch.chdir(folder / "elsewhere")
+    assert bio("repeat", "../a", "--out", "../b") == 0
+    assert bio("repeat", "../a/run.json", "--out", "../c") == 0
     one = (folder / "a" / "spikes.csv").read_text(encoding="utf-8")
     assert one == (folder / "b" / "spikes.csv").read_text(encoding="utf-8")
     assert one.count("\n") > 10

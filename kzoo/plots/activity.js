@@ -127,7 +127,7 @@ function kzooActivity(element, data, options) {
     light.fill(0);
     // Upwards in time, so that of several spikes of a neuron the latest stays.
     const end = after(now);
-    for (let k = after(now - 10 * fade); k < end; k++) light[neurons[k]] = Math.exp((times[k] - now) / fade);
+    for (let k = after(now - 10 * fade); k < end; k++) light[neurons[k]] = Math.exp(Math.min(times[k] - now, 0) / fade);
     for (let n = 0; n < data.size; n++) {
       const share = DIM + (1 - DIM) * light[n], shade = shades[owner[n]], at = 4 * places[n];
       for (let c = 0; c < 3; c++) pixels.data[at + c] = ground[c] + share * (shade[c] - ground[c]);
@@ -254,11 +254,11 @@ function kzooActivity(element, data, options) {
   }
 
   // Small things
-  function after(time) {  // how many spikes come until this moment, it included
+  function after(time) {  // how many spikes come until this moment, it included, but for rounding
     let low = 0, high = times.length;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (times[middle] <= time) low = middle + 1; else high = middle;
+      if (times[middle] <= time + 1e-9) low = middle + 1; else high = middle;
     }
     return low;
   }

@@ -157,10 +157,11 @@ def afterglow(times, neurons, size: int, at: float, fade: float) -> np.ndarray:
         at: the moment, in seconds; a spike at that moment has been seen.
         fade: seconds in which a light falls to 1/e. After ten of them it is out.
     """
-    first, last = np.searchsorted(times, [at - 10 * fade, at], side="right")
+    # A nanosecond: times come out of ticks, and may be above a moment by rounding.
+    first, last = np.searchsorted(times, [at - 10 * fade, at + 1e-9], side="right")
     light = np.zeros(size)
     # Of a number that comes several times, NumPy keeps the last: the latest spike.
-    light[neurons[first:last]] = np.exp((times[first:last] - at) / fade)
+    light[neurons[first:last]] = np.exp(np.minimum(times[first:last] - at, 0) / fade)
     return light
 
 

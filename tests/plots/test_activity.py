@@ -13,7 +13,7 @@ import pytest
 from kzoo.errors import KzooError
 from kzoo.plots import activity
 
-GROUPS = {"excitatory": (0, 8), "inhibitory": (8, 10)}
+GROUPS = {"excitatory": (0, 7), "inhibitory": (7, 10)}  # 7 do not fill their two rows of 4
 
 
 def made(**options):
@@ -59,20 +59,20 @@ def test_each_group_begins_in_a_row_of_its_own():
     assert (data["columns"], data["rows"]) == (4, 3)
     assert [group["row"] for group in data["groups"]] == [0, 2]
     places = activity.activity_places(data)
-    np.testing.assert_array_equal(places[[0, 3, 4, 7, 8, 9]], [[0, 0], [0, 3], [1, 0], [1, 3], [2, 0], [2, 1]])
+    np.testing.assert_array_equal(places[[0, 3, 4, 6, 7, 9]], [[0, 0], [0, 3], [1, 0], [1, 2], [2, 0], [2, 2]])
 
 
 def test_of_a_large_network_every_so_many_th_neuron_of_each_group_is_drawn_and_all_are_counted():
     data = made(max_neurons=4)
     assert (data["size"], data["of"], data["every"]) == (4, 10, 3)
     excitatory, inhibitory = data["groups"]
-    assert (excitatory["start"], excitatory["stop"], excitatory["first"], excitatory["of"]) == (0, 3, 0, 8)
-    assert (inhibitory["start"], inhibitory["stop"], inhibitory["first"], inhibitory["of"]) == (3, 4, 8, 2)
+    assert (excitatory["start"], excitatory["stop"], excitatory["first"], excitatory["of"]) == (0, 3, 0, 7)
+    assert (inhibitory["start"], inhibitory["stop"], inhibitory["first"], inhibitory["of"]) == (3, 4, 7, 3)
     _, numbers = activity.activity_spikes(data)
-    np.testing.assert_array_equal(numbers, [0, 3, 1, 0])  # of 0, 3, 6 and 8; 8 spiked at 20 ms, 3 at 80
+    np.testing.assert_array_equal(numbers, [0, 3, 1, 0])  # of 0, 3, 6 and 7; 7 spiked at 60 ms, 3 at 80
     rates = data["rate"]["values"]
-    assert np.sum(rates["excitatory"]) * data["rate"]["bin"] * 8 == pytest.approx(6, rel=1e-3)
-    assert np.sum(rates["inhibitory"]) * data["rate"]["bin"] * 2 == pytest.approx(2, rel=1e-3)
+    assert np.sum(rates["excitatory"]) * data["rate"]["bin"] * 7 == pytest.approx(5, rel=1e-3)
+    assert np.sum(rates["inhibitory"]) * data["rate"]["bin"] * 3 == pytest.approx(3, rel=1e-3)
 
 
 def test_a_full_network_of_brunels_size_fits_in_a_megabyte():
@@ -128,18 +128,24 @@ def test_a_light_falls_exponentially_from_the_last_spike():
 # The files
 
 
-def test_a_frame_shows_a_bright_neuron_where_it_stands_and_the_film_has_all_frames(tmp_path):
-    frames = list(activity.activity_frames(made(), title="ten", count=3, fade=1e-3))
-    assert len(frames) == 3
+def bright(frame, color):
+    """Where the left half of a picture has a colour: rows and columns, as parts of its height and width."""
+    rows, columns = np.nonzero(np.abs(frame[:, :384, :3].astype(int) - color).max(axis=-1) < 3)
+    assert len(rows) > 3000  # a cell of the grid, and no dot
+    return np.median(rows) / len(frame), np.median(columns) / frame.shape[1]
+
+
+def test_a_frame_lights_the_neuron_that_spikes_where_it_stands():
+    blue, orange = [0x56, 0xB4, 0xE9], [0xE6, 0x9F, 0]
+    frames = list(activity.activity_frames(made(), title="ten", count=11, fade=1e-3))  # one each 10 ms
+    assert len(frames) == 11
     assert frames[0].shape == (432, 768, 4)
-    # At the start neuron 0 has just spiked: the upper left cell of the grid has its colour, and no other cell has.
-    blue = np.array([0x56, 0xB4, 0xE9])
-    bright = np.abs(frames[0][:, :384, :3].astype(int) - blue).max(axis=-1) < 3
-    rows, columns = np.nonzero(bright)
-    assert rows.max() < 0.45 * 432
-    assert columns.max() < 0.15 * 768
-    assert bright.sum() > 3000
-    assert not (np.abs(frames[1][:, :384, :3].astype(int) - [0xE6, 0x9F, 0]).max(axis=-1) < 3).any()
+    zero, one, seven = bright(frames[0], blue), bright(frames[1], blue), bright(frames[6], orange)
+    assert zero[0] == pytest.approx(one[0], abs=0.01)
+    assert 0.05 < one[1] - zero[1] < 0.15  # the cell to the right of it
+    assert seven[1] == pytest.approx(zero[1], abs=0.01)
+    assert seven[0] > zero[0] + 0.3  # two rows below
+    assert not (np.abs(frames[0][:, :384, :3].astype(int) - orange).max(axis=-1) < 3).any()
 
 
 def test_a_gif_lasts_as_long_as_it_was_asked_to(tmp_path):
@@ -280,7 +286,7 @@ def test_the_player_draws_the_same_light_as_the_film(page):
         for n in range(10):
             place = cell(page, *places[n])
             found = page.evaluate(PIXEL, [place["x"], place["y"]])
-            shade = np.array([0x56, 0xB4, 0xE9] if n < 8 else [0xE6, 0x9F, 0])
+            shade = np.array([0x56, 0xB4, 0xE9] if n < 7 else [0xE6, 0x9F, 0])
             np.testing.assert_allclose(found[:3], ground + light[n] * (shade - ground), atol=1.5)
 
 
@@ -302,9 +308,10 @@ def test_it_plays_pauses_and_seeks(page):
 
 
 def test_a_click_on_the_grid_names_the_neuron(page):
-    for row, column, neuron in ((0, 0, 0), (1, 3, 7), (2, 1, 9)):
+    for row, column, neuron in ((0, 0, 0), (1, 2, 6), (2, 1, 8)):
         page.locator("canvas").first.click(position=cell(page, row, column))
         assert page.evaluate("clicked") == [neuron, neuron]
     page.evaluate("window.clicked = null")
-    page.locator("canvas").first.click(position=cell(page, 2, 3))  # no neuron stands there
-    assert page.evaluate("clicked") is None
+    for row in (1, 2):
+        page.locator("canvas").first.click(position=cell(page, row, 3))  # no neuron stands there
+        assert page.evaluate("clicked") is None
