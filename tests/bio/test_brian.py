@@ -30,10 +30,12 @@ def test_a_network_of_everything_has_the_same_spikes():
     assert theirs.seconds["run"] > 0
 
 
-def test_a_network_of_conductances_has_the_same_spikes():
+def test_a_network_of_conductances_and_a_current_has_the_same_spikes():
     network = networks.coba(400)
     driven = tuple(dataclasses.replace(population, current=0.12e-9) for population in network.populations)
-    given = dataclasses.replace(network, populations=driven).plan(0.1, DT, trace=[0, 399])
+    current = networks.Synapses("excitatory", "all", 1e-3, 2e-3, probability=0.05, tau=3e-3)
+    given = networks.Spiking(driven, (*network.synapses, current)).plan(0.1, DT, trace=[0, 399])
+    assert [channel.reversal for channel in given.channels] == [0.0, -80e-3, None]
     ours, theirs = numpy_network.run(given), brian.run(given)
     np.testing.assert_array_equal(ours.steps, theirs.steps)
     np.testing.assert_array_equal(ours.neurons, theirs.neurons)

@@ -70,6 +70,14 @@ def test_without_a_compiler_numpy_runs_and_it_is_said_once(no_compiler, brian):
     assert (single.engine, single.note) == ("numpy", raster.note)
 
 
+def test_without_a_place_for_programs_numpy_runs(brian, monkeypatch, tmp_path):
+    monkeypatch.setattr(standalone, "compiler", lambda: "/usr/bin/g++")
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("KZOO_CACHE_DIR", str(tmp_path / "file"))
+    with pytest.warns(engines.EngineWarning, match="export KZOO_CACHE_DIR=FOLDER"):
+        assert networks.run(networks.cuba(200), 0.01).engine == "numpy"
+
+
 def test_a_fallback_points_at_the_line_that_asked(no_compiler, brian):
     with pytest.warns(engines.EngineWarning) as caught:
         networks.run(networks.cuba(200), 0.01)

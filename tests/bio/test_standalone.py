@@ -33,6 +33,7 @@ def test_single_neurons_have_the_same_spikes(t_ref):
     p, current = LIF(t_ref=t_ref), noisy()
     ours, theirs = simulate(p, current, DT), simulate(p, current, DT, engine="brian-cpp")
     assert (theirs.engine, theirs.note) == ("brian-cpp", "")
+    assert theirs.voltage.flags.writeable
     np.testing.assert_array_equal(ours.spikes, theirs.spikes)
     np.testing.assert_allclose(ours.voltage, theirs.voltage, rtol=0, atol=1e-12)
     assert ours.spikes.sum() > 1000

@@ -19,7 +19,7 @@ import brian2
 
 # Stands for the number of neurons in generated sources until standalone.py puts a variable there.
 SIZE = 1000003
-# Where the pieces of a network stand within a step. Brian2's own order is start, groups, thresholds, synapses, resets.
+# What Brian2 calls the unit of each parameter.
 UNITS = {
     "tau": "second",
     "resistance": "ohm",
@@ -84,9 +84,8 @@ def build(structure, size, namespace, counted=False):
     wires = []
     for k, (channel, own_weights, own_delays) in enumerate(structure["wires"]):
         conducts = channel is not None and structure["channels"][channel] == "conductance"
-        weight = (
-            f"w : {'1' if conducts or structure['graded'] else 'volt'} ({'' if own_weights else 'shared, '}constant)"
-        )
+        unit = "1" if conducts or structure["graded"] else "volt"
+        weight = f"w : {unit} ({'' if own_weights else 'shared, '}constant)"
         if structure["graded"]:
             made = brian2.Synapses(
                 neurons, neurons, f"{weight}\ncoupled_post = w*(v_pre - v_rest_pre) : volt (summed)", name=f"wires{k}"

@@ -9,6 +9,7 @@ kzoo never imports it anywhere else, and one process runs one simulation.
 """
 
 import io
+import json
 import os
 import signal
 import sys
@@ -111,8 +112,6 @@ def drive(given, neurons):
 
 def write(structure, folder):
     """Writes the C++ sources of the program for all plans of a structure."""
-    import json
-
     shape = json.loads(structure)
     brian2.set_device("cpp_standalone", build_on_run=False)
     device = brian2.get_device()

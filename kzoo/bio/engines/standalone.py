@@ -323,6 +323,6 @@ def _records(answer, count) -> list[np.ndarray]:
     found, at = [], 0
     for _ in range(count):
         number, width = np.frombuffer(answer, np.int64, 2, at)
-        found.append(np.frombuffer(answer, np.uint8, number * width, at + 16))
+        found.append(np.frombuffer(answer, np.uint8, number * width, at + 16).copy())
         at += 16 + number * width
     return found
