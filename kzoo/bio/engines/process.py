@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from pathlib import Path
 
@@ -80,10 +81,12 @@ def end(process) -> None:
 
 def brian(arguments, given: bytes, timeout=None, environment=None) -> bytes:
     """The answer of brian_worker."""
-    path = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")]))
+    environment = dict(environment or {})
+    if str(_ROOT) not in sysconfig.get_paths().values():  # an installed kzoo is found without
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")]))
     # -P: a file of the current folder must not pass for a module. Brian2 logs to the temporary folder.
     with tempfile.TemporaryDirectory(prefix="kzoo-") as folder:
-        environment = {**(environment or {}), "PYTHONPATH": path, "TMPDIR": folder, "TEMP": folder}
+        environment |= {"TMPDIR": folder, "TEMP": folder}
         command = [sys.executable, "-P", "-m", "kzoo.bio.engines.brian_worker", *arguments]
         return call(command, given, "Brian2", timeout, environment)
 
