@@ -100,7 +100,8 @@ def test_noise_is_that_of_its_seed_and_siegert_stands_beside_it(folder, capsys):
     with np.load(folder / "a" / "recording.npz", allow_pickle=False) as found:
         np.testing.assert_array_equal(found["spike_times_s"], expected.spike_times())
     siegert = float(theory.rate_under_noise(LIF(), 0.3e-9, 5e-3, 1e-4))
-    assert f"{siegert:.4g} Hz with it (Siegert)" in capsys.readouterr().out
+    cv = float(theory.cv_under_noise(LIF(), 0.3e-9, 5e-3, 1e-4))
+    assert f"{siegert:.4g} Hz and CV {cv:.3f} with it (Siegert)" in capsys.readouterr().out
 
 
 def test_below_threshold_a_sine_is_compared_with_its_gain(capsys, folder):

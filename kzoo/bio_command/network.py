@@ -181,10 +181,12 @@ def _results(given, raster):
         results[f"rate_{name}_hz"] = float(rates[start:stop].mean())
         print(f"{name}: {stop - start:,} neurons, {rates[start:stop].mean():.4g} Hz")
     results["cv"] = float(np.nanmean(cvs)) if np.isfinite(cvs).any() else None
-    together = analysis.synchrony(raster, start=skip) if raster.duration - skip >= 20e-3 else np.nan
+    together = analysis.synchrony(raster, bin=1e-3, start=skip) if raster.duration - skip >= 20e-3 else np.nan
     results["synchrony"] = float(together) if np.isfinite(together) else None
     said = "unknown, too few spikes" if results["cv"] is None else f"{results['cv']:.3f}"
-    beside = "" if results["synchrony"] is None else f"; synchrony {together:.3f} (0: none, 1: all alike)"
+    beside = (
+        "" if results["synchrony"] is None else f"; synchrony in bins of 1 ms {together:.3f} (0: none, 1: all alike)"
+    )
     print(f"CV of the intervals {said}{beside}")
     if given.name == "brunel":
         found = theory.brunel_rates(given.g, given.eta, weight=given.weight * 1e-3)

@@ -39,9 +39,9 @@ def lif(argv) -> int:
     current, words = current_of(given, duration, dt)
     choice("engine", given.engine, neuron.ENGINES)
     folder = folder_for(given.out, "lif")
-    with waiting(f"Simulating with {given.engine}; what is compiled takes some seconds the first time ..."):
+    with waiting(f"Simulating with {given.engine}; what is compiled takes some seconds the first time ...") as tell:
         recording = neuron.simulate(
-            parameters, current, dt, engine=given.engine, sigma=given.sigma * 1e-3, seed=given.seed
+            parameters, current, dt, engine=given.engine, sigma=given.sigma * 1e-3, seed=given.seed, progress=tell
         )
     times = recording.spike_times()
     gaps, _ = analysis.intervals(recording.raster)
@@ -63,7 +63,11 @@ def lif(argv) -> int:
         print(f"; {given.amplitude:g} nA give {told['rate_theory_hz']:.4g} Hz", end="")
         if given.sigma:
             told["rate_siegert_hz"] = float(theory.rate_under_noise(parameters, amplitude, given.sigma * 1e-3, dt))
-            print(f" without noise, {told['rate_siegert_hz']:.4g} Hz with it (Siegert)", end="")
+            told["cv_siegert"] = float(theory.cv_under_noise(parameters, amplitude, given.sigma * 1e-3, dt))
+            print(
+                f" without noise, {told['rate_siegert_hz']:.4g} Hz and CV {told['cv_siegert']:.3f} with it (Siegert)",
+                end="",
+            )
         else:
             told["rate_on_grid_hz"] = float(theory.rate_on_grid(parameters, amplitude, dt))
             print(f", in such steps {told['rate_on_grid_hz']:.4g} Hz", end="")
