@@ -600,7 +600,7 @@ def brunel(g=5.0, eta=2.0, scale=1.0, *, weight=0.1e-3, delay=1.5e-3) -> Spiking
     A smaller network keeps the sources of a neuron, 1,000 and 250, and their weight, and has fewer neurons: scale
     10,000 and scale 2,500 of them. So mean and variance of what a neuron receives, and the theory's rates, stay as they
     are; what grows is the share of sources that two neurons have in common, 10 % / scale, and with it the synchrony. At
-    scale 0.2 the rates are within 8 % of the full network's in all four regimes and oscillations are of the same
+    scale 0.2 the rates are within 10 % of the full network's in all four regimes and oscillations are of the same
     frequencies, but C is less asynchronous: `analysis.synchrony` is 0.30 instead of 0.14 there.
 
     Differs from the source: voltages at the start are uniform between rest and threshold.
