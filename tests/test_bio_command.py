@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from kzoo import plots
 from kzoo.bio import LIF, analysis, currents, networks, simulate, theory
 from kzoo.cli import main
 
@@ -161,6 +162,17 @@ def test_a_network_is_run_as_kzoo_does_and_its_spikes_rates_and_voltages_are_wri
         assert (folder / "a" / f"{name}.png").is_file()
     assert bio("repeat", "a", "--out", "b") == 0
     assert (folder / "a" / "neurons.csv").read_bytes() == (folder / "b" / "neurons.csv").read_bytes()
+
+
+def test_of_neurons_that_fire_fast_the_last_stretch_is_drawn(folder, monkeypatch):
+    drawn = []
+    real = plots.raster
+    monkeypatch.setattr(plots, "raster", lambda *given, **options: (drawn.append(options), real(*given, **options))[1])
+    flags = ["balanced", "--size", 100, "--in-degree", 1, "--weight", 0, "--duration", 400, "--engine", "numpy"]
+    for amplitude, start in ((0.22, 0.1), (1.0, 0.4 - 30 * 5.4e-3)):  # intervals of 44 and of 5.4 ms
+        assert bio("network", *flags, "--amplitude", amplitude) == 0
+        assert drawn[-1]["start"] == pytest.approx(start, abs=2e-3)
+    assert [options["bin_width"] for options in drawn] == [1e-3, 5e-4]
 
 
 def test_brunels_network_stands_beside_its_theory(folder, capsys):

@@ -204,6 +204,9 @@ def _figures(given, raster, built, title, results, cvs) -> dict:
     from kzoo.bio import analysis
 
     skip = given.skip * 1e-3
+    # Of what fires fast the last 30 intervals or so: more would be a grey of lines.
+    shown = max(50e-3, 30 / max(results["rate_hz"], 1e-3))
+    start = max(skip, raster.duration - shown)
     figures = {
         "raster.png": plots.raster(
             raster.times,
@@ -212,7 +215,8 @@ def _figures(given, raster, built, title, results, cvs) -> dict:
             raster.duration,
             title=title,
             groups=raster.groups,
-            start=skip,
+            start=start,
+            bin_width=max(raster.dt, 1e-3 if raster.duration - start > 0.2 else 5e-4),
             theory=results.get("rates_theory_hz", [None])[0],
         )
     }
@@ -224,8 +228,8 @@ def _figures(given, raster, built, title, results, cvs) -> dict:
     rate = rate[middles >= skip]
     if len(rate) * width >= 64e-3 and rate.any():
         frequencies, power = analysis.spectrum(rate, width, segment=len(rate) * width / 2)
-        shown = (frequencies > 0) & (frequencies <= 500)
-        results["peak_hz"] = float(frequencies[shown][power[shown].argmax()])
+        inside = (frequencies > 0) & (frequencies <= 500)
+        results["peak_hz"] = float(frequencies[inside][power[inside].argmax()])
         figures["spectrum.png"] = plots.spectrum(frequencies, power, title=title)
     if given.trace:
         spikes = np.zeros(raster.voltage.shape, bool)

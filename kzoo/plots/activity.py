@@ -36,7 +36,7 @@ from kzoo.plots.style import LABEL, label, new_figure
 
 FORMAT, VERSION = "kzoo.activity", 1
 MAX_NEURONS = 2500  # of the grid: 50 x 50
-MAX_BINS = 2000  # of the rate
+MAX_BINS = 400  # of the rate; more are noise beside each other
 GLOW = 0.15  # seconds of the film in which a light falls to 1/e
 DARK, DIM = "#0d1117", 0.14  # the ground of grid and raster, and how bright a silent neuron is
 # On a dark ground: the light ones of the palette, by which the groups are told in every figure.

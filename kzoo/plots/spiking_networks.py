@@ -96,7 +96,9 @@ def raster(
         )
         counts, _ = np.histogram(times[mine], bins)
         rate = counts / (last - first) / np.diff(bins)
-        below.stairs(rate, bins / MILLI, color=shade, linewidth=1.2, label=f"{name}, {last - first:,}")
+        # The largest group, whose rate is the smoothest, on top.
+        above = 2 + (last - first) / size
+        below.stairs(rate, bins / MILLI, color=shade, linewidth=1.2, zorder=above, label=f"{name}, {last - first:,}")
     dots.set_ylim(-0.01 * size - 0.5, 1.01 * size - 0.5)
     said = "neuron" if every == 1 else f"neuron (every {_ordinal(every)} drawn)"
     label(dots, y=said)
