@@ -60,7 +60,7 @@ class _Leaky(keras.layers.Layer):
     @property
     def _state_dtype(self):
         """float32 under mixed precision too: a voltage moves by less than half precision resolves."""
-        return keras.backend.result_type(self.compute_dtype, "float32")
+        return "float64" if self.compute_dtype == "float64" else "float32"
 
     def build(self, input_shape):
         if input_shape[-1] != self.units:
