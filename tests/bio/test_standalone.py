@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import references_network as reference
 
-from kzoo.bio import LIF, engines, networks, simulate, theory
+from kzoo.bio import LIF, analysis, engines, networks, simulate, theory
 from kzoo.bio.engines import cache, numpy_network, plan, process, standalone
 from kzoo.bio.engines import numpy as numpy_engine
 
@@ -327,6 +327,37 @@ def test_a_timeout_ends_a_run(monkeypatch):
     given = plan.single(LIF(), np.zeros((2_000_000, 1)), DT, np.array([-70e-3]))
     with pytest.raises(process.Failed, match=r"The simulation took longer than the 0\.02 s"):
         standalone.run(given, timeout=0.02)
+
+
+def test_a_long_run_says_how_far_it_is():
+    said = []
+    with pytest.raises(process.Failed, match=r"longer than the 3 s.*a shorter time"):
+        networks.run(networks.brunel(scale=0.2), 100.0, engine="brian-cpp", timeout=3, progress=said.append)
+    shares = [int(sentence.split()[-2]) for sentence in said if sentence.startswith("The simulation is at")]
+    assert shares
+    assert 0 <= shares[0] <= shares[-1] < 50
+
+
+def test_brunels_regimes_are_told_apart():
+    """What sets them apart at full size does so in a fifth of it: rate, irregularity, and rhythm of all together."""
+    found = {}
+    for name, seconds in (("A", 0.15), ("B", 0.4), ("C", 0.4), ("D", 1.0)):
+        raster = networks.run(networks.brunel(*networks.REGIMES[name], scale=0.2), seconds, engine="brian-cpp")
+        bins, rate = analysis.population_rate(raster, 5e-4)
+        frequency, power = analysis.spectrum(rate[bins > 0.1], 5e-4)
+        found[name] = (
+            np.sum(raster.times > 0.1) / raster.size / (raster.duration - 0.1),
+            np.nanmean(analysis.cv(raster, 0.05)),
+            frequency[frequency > 5][np.argmax(power[frequency > 5])],
+        )
+    rates, cvs, rhythms = zip(*found.values(), strict=True)
+    for rate, name in zip(rates, "ABC", strict=False):
+        assert rate == pytest.approx(theory.brunel_rates(*networks.REGIMES[name])[0], rel=0.25)
+    assert 3 < rates[3] < 8
+    assert cvs[0] < 0.05 < 0.3 < cvs[2] < 0.6 < 0.8 < cvs[1]
+    assert rhythms[0] > 500
+    assert 120 < rhythms[1] < 220
+    assert rhythms[3] < 40
 
 
 def test_what_a_program_refuses_is_said():

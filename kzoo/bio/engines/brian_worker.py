@@ -174,7 +174,7 @@ def write(structure, folder):
     insert("before_start", "kzoo::start();")
     insert("main", "\n".join(lines))
     # The last of each step: what stands at its end stands at the start of the next.
-    insert("before_network_run", f"network.add(&{clock.name}, []() {{ kzoo::note({v}); }});")
+    insert("before_network_run", f"network.add(&{clock.name}, []() {{ kzoo::note({v}); kzoo::step_done(); }});")
     brian2.Network(*objects, name="network").run(0 * brian2.second, namespace={})
     insert("main", "network.run(kzoo::steps * kzoo::dt, NULL, 10.0);")
     answer = ["kzoo::write(kzoo::trace.data(), kzoo::steps * kzoo::traced.size());"]

@@ -62,7 +62,7 @@ class _Watch:
             )
         if self.progress and now - self.said > 1.0:
             self.said = now
-            self.progress(f"Simulating: {100 * k // self.steps} %")
+            self.progress(f"The simulation is at {100 * k // self.steps} %")
 
 
 def _spiking(given, watch):

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+import time
 from pathlib import Path
 
 from kzoo.errors import KzooError
@@ -14,12 +15,15 @@ from kzoo.errors import KzooError
 # The folder that holds the package: a child must find kzoo as its parent did.
 _ROOT = Path(__file__).resolve().parents[3]
 
+# How a program says how far it is, and after how many seconds one looks [s].
+_AT, _PATIENCE = "kzoo: at ", 0.5
+
 
 class Failed(KzooError):
     """A process of an engine ended with an error, or took longer than it was given."""
 
 
-def call(command, given: bytes, what: str, timeout=None, environment=None, folder=None) -> bytes:
+def call(command, given: bytes, what: str, timeout=None, environment=None, folder=None, progress=None) -> bytes:
     """What a command writes to stdout when it reads `given` from stdin.
 
     It runs in a session of its own, so that Ctrl-C reaches this process alone, which then ends all of that session.
@@ -31,6 +35,7 @@ def call(command, given: bytes, what: str, timeout=None, environment=None, folde
         timeout: [s], or None.
         environment: variables beside those of this process.
         folder: where it runs.
+        progress: a function of a sentence, called with what follows "kzoo: at " in the latest such line of its stderr.
 
     Raises: Failed with the last lines of its stderr.
     """
@@ -38,13 +43,23 @@ def call(command, given: bytes, what: str, timeout=None, environment=None, folde
         process = start(command, environment, folder, stdin=subprocess.PIPE)
     except OSError as error:
         raise Failed(f"{command[0]} cannot be started: {error.strerror}.") from None
+    stop = None if timeout is None else time.monotonic() + timeout
     try:
-        answer, errors = process.communicate(given, timeout=timeout)
-    except subprocess.TimeoutExpired:
-        raise Failed(
-            f"{what} took longer than the {timeout:g} s that it was given, and was ended. Simulate a shorter time or a "
-            "smaller network, or pass a longer timeout."
-        ) from None
+        while True:
+            wait = _PATIENCE if stop is None else min(_PATIENCE, max(0.0, stop - time.monotonic()))
+            try:
+                answer, errors = process.communicate(given, timeout=wait)
+                break
+            except subprocess.TimeoutExpired as expired:
+                given = None  # the rest of it is sent by the next call
+                if stop is not None and time.monotonic() >= stop:
+                    raise Failed(
+                        f"{what} took longer than the {timeout:g} s that it was given, and was ended. Simulate a "
+                        "shorter time or a smaller network, or pass a longer timeout."
+                    ) from None
+                said = [line for line in _lines(expired.stderr or b"") if line.startswith(_AT)]
+                if progress and said:
+                    progress(f"{what} is at {said[-1].removeprefix(_AT)}")
     finally:
         end(process)
     if process.returncode:
@@ -93,5 +108,9 @@ def brian(arguments, given: bytes, timeout=None, environment=None) -> bytes:
 
 def last_lines(text: bytes, count=12) -> str:
     """The end of what a process said."""
-    lines = text.decode(errors="replace").strip().splitlines()
+    lines = [line for line in _lines(text.strip()) if not line.startswith(_AT)]
     return "\n".join(lines[-count:]) or "(it said nothing)"
+
+
+def _lines(text: bytes) -> list[str]:
+    return text.decode(errors="replace").splitlines()

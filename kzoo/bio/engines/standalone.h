@@ -5,6 +5,7 @@
 #pragma once
 // Those of the standard library that Brian2's files include too: compiled once for all of them.
 #include <algorithm>
+#include <chrono>
 #include <climits>
 #include <cmath>
 #include <cstdint>
@@ -137,6 +138,17 @@ inline std::vector<int32_t> traced;
 inline std::vector<double> trace;
 inline void note(const double *v) {
     for (int32_t i : traced) trace.push_back(v[i]);
+}
+
+// Says how far the simulation is, once a second.
+inline void step_done() {
+    static int64_t done = 0;
+    static auto said = std::chrono::steady_clock::now();
+    if (++done % 64) return;
+    const auto now = std::chrono::steady_clock::now();
+    if (now - said < std::chrono::seconds(1)) return;
+    said = now;
+    std::fprintf(stderr, "kzoo: at %d %%\n", static_cast<int>(100 * done / steps));
 }
 
 [[noreturn]] inline void end() {

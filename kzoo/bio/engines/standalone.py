@@ -59,7 +59,8 @@ def simulate(parameters, current, dt, v_start, timeout=None, progress=None) -> R
         dt: [s].
         v_start: float64 (n,) [V].
         timeout: [s] for the run, or None.
-        progress: a function of a sentence, called while a program is built, which takes seconds.
+        progress: a function of a sentence, called while a program is built, which takes seconds, and every second or so
+            of a longer run.
     """
     made = run(plan.single(parameters, current, dt, v_start), timeout, progress)
     return Recording(dt, current, made.voltage, made.spikes(*current.shape), "brian-cpp")
@@ -73,8 +74,9 @@ def run(given, timeout=None, progress=None) -> plan.Run:
     start = time.perf_counter()
     binary = program(given.structure, progress)
     built = time.perf_counter()
+    environment = {"KZOO_SIZE": str(given.size)}
     answer = process.call(
-        [str(binary)], encoded(given), "The simulation", timeout, {"KZOO_SIZE": str(given.size)}, folder=binary.parent
+        [str(binary)], encoded(given), "The simulation", timeout, environment, binary.parent, progress
     )
     records = _records(answer, 1 if given.graded else 3)
     voltage = records[0].view(np.float64).reshape(given.steps, len(given.trace))
