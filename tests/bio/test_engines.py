@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from kzoo.bio import LIF, engines, networks, simulate
-from kzoo.bio.engines import plan, standalone
+from kzoo.bio.engines import cache, plan, standalone
 from kzoo.errors import ParameterError
 
 CURRENT = np.full((200, 2), 0.4e-9)
@@ -76,6 +76,12 @@ def test_without_a_place_for_programs_numpy_runs(brian, monkeypatch, tmp_path):
     monkeypatch.setenv("KZOO_CACHE_DIR", str(tmp_path / "file"))
     with pytest.warns(engines.EngineWarning, match="export KZOO_CACHE_DIR=FOLDER"):
         assert networks.run(networks.cuba(200), 0.01).engine == "numpy"
+
+
+def test_a_relative_place_for_programs_is_of_the_current_folder(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("KZOO_CACHE_DIR", "here")
+    assert cache.folder() == tmp_path / "here" / "bio"
 
 
 def test_a_fallback_points_at_the_line_that_asked(no_compiler, brian):

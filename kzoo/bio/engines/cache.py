@@ -11,7 +11,8 @@ from kzoo.files import keras_home
 def path() -> Path:
     """$KZOO_CACHE_DIR/bio, else kzoo/bio beside Keras's own caches, whether it is there or not."""
     named = os.environ.get("KZOO_CACHE_DIR")
-    return (Path(named).expanduser() if named else keras_home() / "kzoo") / "bio"
+    # Absolute, as programs run in folders of their own.
+    return (Path(named).expanduser() if named else keras_home() / "kzoo").absolute() / "bio"
 
 
 def folder() -> Path:
