@@ -68,17 +68,16 @@ def alone(session, backend):
 @nox.session
 @nox.parametrize("backend", BACKENDS, ids=BACKENDS)
 def notebooks(session, backend):
-    """Every chapter runs with one backend, and so does every solution of its exercises."""
+    """Every chapter runs with one backend, with the solution of each exercise behind it."""
     session.install("-c", "constraints.txt", f".[test,bio,notebooks,{backend}]")
     pytest(session, "tests/notebooks")
+    # Copies with the solutions hold every cell of the chapters: these need not run once more by themselves.
     solved = f"{session.create_tmp()}/solutions"
     session.run("python", "notebooks/build.py", "--solutions", solved)
     # Offline, as a reader may be; nbmake's limit is one for each cell, in seconds.
     # One thread: torch's wait for one another when another process holds a core, and then a minute becomes ten.
     quick = {"KERAS_BACKEND": None, "KZOO_FAST": "1", "KZOO_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
-    session.run(
-        "pytest", "--nbmake", "--nbmake-timeout=300", "-n", "2", "notebooks", solved, *session.posargs, env=quick
-    )
+    session.run("pytest", "--nbmake", "--nbmake-timeout=300", "-n", "2", solved, *session.posargs, env=quick)
 
 
 def pytest(session, *arguments):
