@@ -151,10 +151,11 @@ def seen(raster, skip) -> dict:
     bins, rate = analysis.population_rate(raster, 2e-4)
     frequency, power = analysis.spectrum(rate[bins >= skip], 2e-4)
     heard = frequency > 5
+    cv = analysis.cv(raster, skip)
     duration = raster.duration - skip
     return {
         "rate_hz": round(float(np.sum(raster.times >= skip) / raster.size / duration), 2),
-        "cv": round(float(np.nanmean(analysis.cv(raster, skip))), 3),
+        "cv": round(float(np.nanmean(cv)), 3) if np.isfinite(cv).any() else None,  # in a few ms nobody fires often
         "chi": round(float(analysis.synchrony(raster, start=skip)), 3),
         "peak_hz": round(float(frequency[heard][np.argmax(power[heard])]), 1),
     }
@@ -207,7 +208,7 @@ def regime(name, scale, smoke, with_nest) -> dict:
         if row in figures:
             values = figures[row]
             print(
-                f"  {row:10}{values['rate_hz']:8.2f} Hz  CV {values['cv']:.3f}  chi {values['chi']:.3f}  "
+                f"  {row:10}{values['rate_hz']:8.2f} Hz  CV {values['cv']}  chi {values['chi']:.3f}  "
                 f"largest at {values['peak_hz']:.0f} Hz  {values['cpu_s_per_s']:.2f} processor s for 1 s"
             )
     beside = [("theory", "of_theory"), ("NEST", "of_nest")]
