@@ -5,6 +5,7 @@ current, so that a visitor sees what the network makes of spikes at random, or o
 """
 
 import functools
+import json
 from typing import NamedTuple
 
 import digits
@@ -16,9 +17,14 @@ import pad
 import validate
 from digits import CLASSES, INK_LEVELS
 
+from kzoo.registry import preset_folder
+from kzoo.seeds import seeded
+
 NAME = "snn_mnist"
 FIRST = "3"
-CODES = {"constant current, as trained": "current", "spikes at random (rate)": "rate"}
+CODES = {
+    "constant current, as trained": "current", "random spikes (rate)": "rate", "one spike a pixel (latency)": "latency",
+}  # fmt: skip
 STEPS = (2, 30)
 
 
@@ -45,7 +51,8 @@ def model(encoder: str, steps: int):
     config = shipped.get_config()
     if (config["encoder"], config["steps"]) == (encoder, steps):
         return shipped
-    with kit.alone(shipped):
+    # With a seed: the random spikes are the same for all who see them.
+    with kit.alone(shipped), seeded(0):
         other = type(shipped).from_config({**config, "encoder": encoder, "steps": steps})
         for layer in shipped.layers:
             if layer.get_weights():
@@ -59,16 +66,26 @@ def trained() -> tuple[str, int]:
     return config["encoder"], config["steps"]
 
 
+def quality() -> str:
+    """The share of the test digits that the shipped network reads right, by its own figures."""
+    figures = json.loads((preset_folder(NAME) / "metrics.json").read_text(encoding="utf-8"))
+    return f"{100 * figures['test_accuracy']:.1f} %"
+
+
 def read(network, image) -> Seen:
     """What the network does with an image (28, 28), ink from 0 to 1."""
     found = network.activations(np.asarray(image, "float32")[None, ..., None])
-    spikes = {name: found[name][0] > 0.5 for name in found if name.startswith("lif_")}
-    steps = network.steps
-    if network.encoder in found and network.encoder != "current":
-        given = found[network.encoder][0].reshape(steps, 28, 28)
+    spikes = {name: value[0] > 0.5 for name, value in found.items() if name.startswith("lif_")}
+    if encoder_spikes(network):
+        given = found[network.encoder][0].reshape(-1, 28, 28)
     else:
-        given = np.repeat(np.asarray(image)[None], steps, axis=0)
+        given = np.repeat(np.asarray(image)[None], network.steps, axis=0)
     return Seen(given, spikes, found["voltages"][0], found["logits"][0])
+
+
+def encoder_spikes(network) -> bool:
+    """Whether the input comes as spikes."""
+    return network.encoder != "current"
 
 
 def answers(voltages) -> np.ndarray:
@@ -115,7 +132,7 @@ def look(image, encoder: str, steps: int) -> tuple[str, ...]:
     cells += [("spikes", f"{total:,}"), (f"of {count} neurons fired", f"{sum(fired.values())}")]
     return (
         live.status(cells, note),
-        markup.given_html(seen.given, spiking=encoder != "current"),
+        markup.given_html(seen.given, spiking=encoder_spikes(network)),
         "".join(markup.layer_svg(spikes, name, number) for number, (name, spikes) in enumerate(seen.spikes.items(), 1)),
         markup.readout_svg(seen.voltages, answers(seen.voltages)),
     )
@@ -132,7 +149,8 @@ def code(image, encoder: str, steps: int) -> str:
         changed = f"""
 # The same weights, with another code of the input or another number of steps
 config = {{**model.get_config(), "encoder": "{encoder}", "steps": {steps}}}
-other = type(model).from_config(config)
+with seeds.seeded(0):  # the random spikes
+    other = type(model).from_config(config)
 for layer in model.layers:
     if layer.get_weights():
         other.get_layer(layer.name).set_weights(layer.get_weights())
@@ -141,6 +159,7 @@ model = other
     return f'''import numpy as np
 
 import kzoo  # before keras: it chooses the backend
+from kzoo import seeds
 
 # The drawing as the network gets it: ink from 0 (a dot) to f.
 DRAWING = """

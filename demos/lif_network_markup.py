@@ -8,7 +8,7 @@ from lif_charts import Frame, safe
 
 # A place of the plane is chosen by a click, or with the arrow keys; the network is run where the ring comes to rest.
 PLANE = r"""
-let at = null, resting = null, focused = false;
+let at = null, was = null, resting = null, focused = false;  // `at` until the server has drawn it
 const svg = () => element.querySelector('svg.brunel');
 const clip = (value, ends) => Math.min(ends[1], Math.max(ends[0], value));
 const ends = name => svg().dataset[name].split(',').map(Number);
@@ -21,7 +21,7 @@ function move(g, eta, wait) {
   at = { g: Math.round(clip(g, ends('g')) * 20) / 20, eta: Math.round(clip(eta, ends('eta')) * 20) / 20 };
   show();
   clearTimeout(resting);
-  resting = setTimeout(() => { trigger('pick', at); at = null; }, wait);
+  resting = setTimeout(() => { resting = null; was = svg().dataset.at; trigger('pick', at); }, wait);
 }
 element.addEventListener('click', event => {
   const found = svg();
@@ -44,7 +44,8 @@ element.addEventListener('keydown', event => {
 });
 element.addEventListener('focusin', event => { focused = Boolean(event.target.closest('svg.brunel')); });
 new MutationObserver(() => {
-  if (at) show();
+  if (at && resting === null && svg() && svg().dataset.at !== was) at = null;
+  if (at && svg()) show();
   if (focused && document.activeElement === document.body) svg()?.focus({ preventScroll: true });
 }).observe(element, { childList: true, subtree: true });
 """

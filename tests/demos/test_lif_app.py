@@ -1,20 +1,29 @@
 """The demo of spiking neurons: its functions beside theory, the code that it shows, and its page in a browser."""
 
+import base64
 import dataclasses
 import html
+import io
 import json
+import os
 import re
+import sys
 import time
 import xml.etree.ElementTree as ElementTree
 
+import digits
 import gradio as gr
 import lif_app
 import lif_charts
+import lif_digits
+import lif_digits_markup
 import lif_engines
 import lif_network
 import lif_network_tab
 import lif_neuron
 import numpy as np
+import pad
+import PIL.Image
 import pytest
 from lif_neuron import Settings
 
@@ -22,7 +31,7 @@ from kzoo.bio import LIF, theory
 from kzoo.bio.networks import REGIMES
 from kzoo.errors import KzooError
 
-from .conftest import copied_link, execute
+from .conftest import DEMOS, execute, free_port
 
 # --- one neuron ----------------------------------------------------------------------------------------------------
 
@@ -325,7 +334,107 @@ def test_a_place_that_is_not_allowed_gets_one_clear_line(change, says):
     assert says in error.value.message
 
 
+# --- a trained network ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    """An example as the network gets it."""
+    return digits.prepare(pad.decode(digits.example("3"))).image
+
+
+@pytest.mark.parametrize("name", digits.CLASSES)
+def test_the_examples_are_read_with_the_current_and_with_random_spikes(name):
+    image = digits.prepare(pad.decode(digits.example(name))).image
+    for encoder in ("current", "rate"):
+        seen = lif_digits.read(lif_digits.model(encoder, 10), image)
+        assert int(seen.logits.argmax()) == int(name)
+        assert lif_digits.answers(seen.voltages)[-1] == int(name), "the last mean is the answer"
+
+
+@pytest.mark.parametrize(("encoder", "steps"), [("current", 10), ("rate", 7), ("latency", 12)])
+def test_what_is_seen_of_the_network_is_the_models_own(encoder, steps, drawn):
+    network = lif_digits.model(encoder, steps)
+    seen = lif_digits.read(network, drawn)
+    x = drawn[None, ..., None]
+    trains = network.spike_trains(x)
+    np.testing.assert_array_equal(seen.spikes["lif_1"], trains["lif_1"][0])
+    assert seen.spikes["lif_1"].any()
+    np.testing.assert_allclose(seen.logits, seen.voltages.mean(axis=0), rtol=1e-4, atol=1e-5)
+    assert seen.given.shape == (steps, 28, 28)
+    if encoder == "current":
+        assert (seen.given == drawn).all()
+    else:
+        np.testing.assert_array_equal(seen.given.reshape(steps, -1) > 0.5, trains[encoder][0])
+        assert not seen.given[:, drawn == 0].any()
+    if encoder == "latency":
+        assert (seen.given.sum(axis=0)[drawn > 0] == 1).all()
+
+
+def test_another_code_has_the_same_weights(drawn):
+    shipped, other = lif_digits.model("current", 10), lif_digits.model("rate", 7)
+    for name in ("dense_1", "readout"):
+        for a, b in zip(shipped.get_layer(name).get_weights(), other.get_layer(name).get_weights(), strict=True):
+            np.testing.assert_array_equal(a, b)
+    assert (other.encoder, other.steps, other.tau) == ("rate", 7, shipped.tau)
+
+
+@pytest.mark.parametrize(("encoder", "steps"), [("current", 10), ("rate", 7)])
+def test_the_code_of_the_trained_network_gives_what_is_on_screen(encoder, steps, drawn, capsys):
+    names = execute(lif_digits.code(drawn, encoder, steps))
+    seen = lif_digits.read(lif_digits.model(encoder, steps), drawn)
+    np.testing.assert_array_equal(names["spikes"]["lif_1"], seen.spikes["lif_1"])
+    np.testing.assert_allclose(names["voltages"], seen.voltages, rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(names["image"], drawn)
+
+
+def test_the_raster_has_a_mark_a_spike_and_the_busiest_on_top(drawn):
+    seen = lif_digits.read(lif_digits.model("current", 10), drawn)
+    spikes = seen.spikes["lif_1"]
+    picture = lif_digits_markup.layer_svg(spikes, "lif_1", 1)
+    assert f"{spikes.any(axis=0).sum()} of 512 neurons fired, {spikes.sum():,} spikes" in picture
+    pixels = np.asarray(PIL.Image.open(io.BytesIO(base64.b64decode(re.search(r"base64,([^\"]+)", picture).group(1)))))
+    rows = (pixels[..., 3] > 0).sum(axis=1)
+    assert rows.sum() == spikes.sum()
+    assert (np.diff(rows) <= 0).all()
+
+
+def test_an_empty_pad_and_what_is_no_digit_are_answered_with_well_formed_markup():
+    for drawing in ("", digits.example("a heart")):
+        for encoder in lif_digits.CODES.values():
+            status, given, layers, readout, text = lif_app.think(drawing, encoder, 3)
+            assert ("Draw a digit." in status) == (not drawing)
+            for picture in (given.partition("</p>")[2], layers, readout):
+                ElementTree.fromstring(picture.replace("&nbsp;", " "))
+                assert "nan" not in picture.replace("data-", "")
+            compile(text, "pasted", "exec")
+
+
+@pytest.mark.parametrize(
+    ("sent", "says"),
+    [
+        (("no drawing!", "current", 10), "The drawing cannot be read"),
+        ((5, "current", 10), "The drawing is of type int"),
+        (("", "morse", 10), "Code: got 'morse'"),
+        (("", "current", 1), "Steps: got 1; expected a whole number from 2 to 30"),
+        (("", "current", 10.5), "Steps: got 10.5"),
+    ],
+)
+def test_what_the_trained_network_cannot_take_gets_one_clear_line(sent, says):
+    with pytest.raises(gr.Error) as error:
+        lif_app.think(*sent)
+    assert says in error.value.message
+
+
 # --- in a browser --------------------------------------------------------------------------------------------------
+
+
+def copied_link(tab, part: str) -> str:
+    """The link of the tab that is open; it holds `part`."""
+    tab.get_by_role("button", name="Copy link").click()
+    shown = "[...document.querySelectorAll('.kz-link-box :is(textarea, input)')].map(box => box.value)"
+    tab.wait_for_function(f"(part) => {shown}.some(value => value.includes(part))", arg=part)
+    return next(value for value in tab.evaluate(shown) if part in value)
 
 
 def spikes(tab) -> int:
@@ -419,3 +528,54 @@ def test_the_network_answers_to_a_regime_a_place_and_a_cell(served, page, screen
     other.locator("#lif-network", has_text="cells got 0.3 nA").wait_for()
     assert other.evaluate("document.documentElement.scrollWidth") <= 390
     screenshot("lif_network_phone_dark")
+
+
+def test_the_trained_network_reads_what_is_drawn(served, page, screenshot):
+    tab = page(served("lif_app"))
+    tab.get_by_role("tab", name="A trained network").click()
+    tab.locator("#lif-answer", has_text="is the answer").wait_for()
+    assert tab.locator("#lif-answer b").first.inner_text() == "3"
+    tab.locator("#lif-examples button").nth(7).click()
+    tab.wait_for_function("document.querySelector('#lif-answer b').innerText === '7'")
+    tab.get_by_label("random spikes").check()
+    tab.locator("#lif-given", has_text="Spikes into the network").wait_for()
+    tab.wait_for_timeout(500)
+    screenshot("lif_trained")
+    other = page(copied_link(tab, "code=rate"), width=390, dark=True)
+    other.locator("#lif-given", has_text="Spikes into the network").wait_for()
+    assert other.locator("#lif-answer b").first.inner_text() == "7"
+    assert other.evaluate("document.documentElement.scrollWidth") <= 390
+    screenshot("lif_trained_phone_dark")
+
+
+def test_without_brian2_and_without_a_compiler_all_tabs_work(start_app, page, tmp_path_factory):
+    """As on a visitor's machine that has neither."""
+    folder = tmp_path_factory.mktemp("bare")
+    port = free_port()
+    hidden = (
+        "import importlib.metadata as known, importlib.util as found, runpy, sys\n"
+        "version, spec = known.version, found.find_spec\n"
+        "def without(name):\n"
+        "    if name.lower() == 'brian2': raise known.PackageNotFoundError(name)\n"
+        "    return version(name)\n"
+        "known.version = without\n"
+        "found.find_spec = lambda name, package=None: None if name == 'brian2' else spec(name, package)\n"
+        "sys.modules['brian2'] = None\n"
+        f"sys.path.insert(0, {str(DEMOS)!r})\n"
+        f"sys.argv = ['lif_app.py', '--port', '{port}']\n"
+        f"runpy.run_path({str(DEMOS / 'lif_app.py')!r}, run_name='__main__')\n"
+    )
+    environment = {**os.environ, "PATH": str(folder), "KZOO_CACHE_DIR": str(folder / "cache")}
+    environment.pop("CXX", None)
+    app = start_app([sys.executable, "-c", hidden], port, folder, "bare", environment=environment)
+    tab = page(app.url)
+    tab.locator("#lif-traces svg").wait_for()
+    tab.get_by_role("tab", name="Three engines").click()
+    tab.get_by_role("button", name="Run on all three").click()
+    table = tab.locator("#lif-engines")
+    table.get_by_text("Not here: Brian2 is not installed").wait_for()
+    table.get_by_text("layer LIF on").wait_for(timeout=60_000)
+    tab.get_by_role("tab", name="A network").click()
+    tab.locator("#lif-network", has_text="Regime C").wait_for(timeout=60_000)
+    tab.get_by_role("tab", name="A trained network").click()
+    tab.locator("#lif-answer", has_text="is the answer").wait_for()
