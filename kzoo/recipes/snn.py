@@ -1,4 +1,10 @@
-"""Recipes of the SNN: `kzoo train snn --data NAME`."""
+"""Recipes of the SNN: `kzoo train snn --data NAME`.
+
+| data | test accuracy, seed 0: JAX, PyTorch, TensorFlow | seconds a run on one busy core |
+| --- | --- | --- |
+| digits | 98.61 % (JAX) | 10 |
+| mnist | 98.82 %, 98.84 %, 98.74 % | 108, 198, 203 |
+"""
 
 from kzoo.recipe import DataSpec, ModelSpec, OptimizerSpec, Recipe, ScheduleSpec
 
