@@ -1,0 +1,161 @@
+"""The SNN as a graph of NIR: there and back to the bit, and read by snnTorch and Norse."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+import kzoo
+from kzoo.errors import KzooError
+
+nir = pytest.importorskip("nir")
+
+from kzoo.convert import nir as convert  # noqa: E402
+
+SMALL = {
+    "input_shape": (6,),
+    "num_classes": 3,
+    "hidden_dims": (20, 12),
+    "steps": 60,
+    "tau": 7.3,
+    "integration": "euler",
+    "readout": "spikes",
+    "encoder": "rate",
+}
+
+
+def small(**changes):
+    model = kzoo.create_model("snn", seed=1, **{**SMALL, **changes})
+    rng = np.random.default_rng(0)
+    for weight in model.trainable_variables:
+        weight.assign(rng.normal(0.05, 0.5, weight.shape))
+    return model
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"readout": "voltage", "encoder": "current", "integration": "exact"},
+        {"input_shape": (3, 2, 1), "slope": 3.0},
+    ],
+)
+def test_there_and_back_the_model_is_the_same_to_the_bit(changes, tmp_path):
+    model = small(**changes)
+    convert.write(model, tmp_path / "model.nir")
+    again = convert.read(tmp_path / "model.nir")
+    assert {**again.get_config(), "name": ""} == {**model.get_config(), "name": ""}
+    for own, other in zip(model.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(own, other)
+    x = model.sample_inputs(4)
+    if model.encoder == "current":  # of random spikes the seed stays behind
+        np.testing.assert_array_equal(model.predict(x, verbose=0), again.predict(x, verbose=0))
+
+
+def test_the_file_says_how_long_a_step_lasts(tmp_path):
+    convert.write(small(), tmp_path / "model.nir", dt=1e-3)
+    graph = nir.read(tmp_path / "model.nir")
+    assert graph.metadata["dt"] == 1e-3
+    lif = graph.nodes["lif_1"]
+    np.testing.assert_allclose(lif.tau, 7.3e-3, rtol=1e-6)
+    np.testing.assert_allclose(lif.v_threshold / lif.r, 1 / 7.3, rtol=1e-6)
+    # Given, it wins over what is written down: the same seconds are twice as many steps.
+    assert convert.read(tmp_path / "model.nir", dt=5e-4).tau == pytest.approx(14.6, rel=1e-6)
+
+
+def coded(model):
+    """Spikes of the inputs (b, t, d), and those of the output that the model gives for them."""
+    found = model.spike_trains(model.sample_inputs(8))
+    assert 50 < found["lif_out"].sum() < found["lif_out"].size - 50
+    return found["rate"].astype("float32"), found["lif_out"]
+
+
+def test_snntorch_reads_the_graph_and_spikes_alike(capsys):
+    torch = pytest.importorskip("torch")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        snntorch = pytest.importorskip("snntorch.import_nir")
+        model = small()
+        theirs = snntorch.import_from_nir(convert.to_nir(model))
+        code, expected = coded(model)
+        state, found = None, []
+        with torch.no_grad():
+            for t in range(code.shape[1]):
+                spikes, state = theirs(torch.from_numpy(code[:, t]), state)
+                found.append(spikes.numpy())
+    np.testing.assert_array_equal(np.stack(found, axis=1), expected)
+
+
+def test_norse_reads_the_graph_and_spikes_alike():
+    torch = pytest.importorskip("torch")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        norse = pytest.importorskip("norse.torch")
+        model = small()
+        theirs = norse.from_nir(convert.to_nir(model), dt=convert.DT)
+        code, expected = coded(model)
+        state, found = None, []
+        with torch.no_grad():
+            for t in range(code.shape[1]):
+                spikes, state = theirs(torch.from_numpy(code[:, t]), state)
+                found.append(spikes.numpy())
+    np.testing.assert_array_equal(np.stack(found, axis=1), expected)
+
+
+def test_resistances_and_thresholds_of_others_go_into_the_weights():
+    model = small()
+    graph = convert.to_nir(model)
+    lif, product = graph.nodes["lif_1"], graph.nodes["dense_1"]
+    stretch = np.linspace(0.5, 3, 20, dtype="float32")
+    for name in ("v_threshold", "v_leak", "v_reset"):
+        setattr(lif, name, getattr(lif, name) * stretch - 0.25)  # other volts, and another zero of them
+    lif.r = lif.r * 2
+    product.weight, product.bias = product.weight * stretch[:, None] / 2, product.bias * stretch / 2
+    again = convert.from_nir(graph)
+    for own, other in zip(model.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_allclose(other, own, rtol=0, atol=2e-6)
+
+
+def test_what_nir_cannot_express_is_refused():
+    with pytest.raises(KzooError, match=r"NIR has no refractory period; this model has t_ref=2\.0"):
+        convert.to_nir(small(t_ref=2.0))
+    with pytest.raises(KzooError, match="networks of spiking neurons; received a MLP"):
+        convert.to_nir(kzoo.create_model("mlp:mu"))
+    for dt in (0, -1e-4, float("nan"), "fast"):
+        with pytest.raises(KzooError, match=r"dt: got .*; expected seconds above 0"):
+            convert.to_nir(small(), dt=dt)
+
+
+def test_a_graph_that_is_no_such_network_is_refused():
+    def changed(change):
+        graph = convert.to_nir(small())
+        change(graph)
+        return graph
+
+    def other(name, **values):
+        return lambda graph: [
+            setattr(graph.nodes[name], key, np.full_like(getattr(graph.nodes[name], key), v))
+            for key, v in values.items()
+        ]
+
+    cases = [
+        (lambda graph: graph.metadata.clear(), "does not say how long a step lasts"),
+        (other("lif_2", tau=1.0), "time constants from 7.3 to 10000 steps"),
+        (other("lif_1", v_reset=-1.0), "lif_1: got a v_reset that is not v_leak"),
+        (other("lif_1", v_threshold=0.0), "lif_1: got a v_threshold at or below v_leak"),
+        (other("dense_2", weight=np.nan), "dense_2: got weights .*; expected .*, all finite"),
+        (lambda graph: graph.edges.append(("lif_1", "readout")), "lif_1 goes to dense_2 and to readout"),
+        (lambda graph: graph.edges.remove(("lif_1", "dense_2")), "no chain from its input to its output"),
+        (lambda graph: graph.nodes.update(dense_2=graph.nodes["lif_2"]), "dense_2: got LIF, where .* Affine or Linear"),
+    ]
+    for change, words in cases:
+        with pytest.raises(KzooError, match=words):
+            convert.from_nir(changed(change))
+
+
+def test_a_foreign_graph_takes_eulers_steps_and_what_it_is_told():
+    graph = convert.to_nir(small())
+    graph.metadata.clear()
+    model = convert.from_nir(graph, dt=1e-4, steps=9, encoder="latency")
+    assert (model.integration, model.steps, model.encoder, model.input_shape) == ("euler", 9, "latency", (None, 6))
+    assert model.tau == pytest.approx(7.3, rel=1e-6)
