@@ -203,10 +203,11 @@ def save_activity(
         activity_spikes(data)  # what is no such object is refused here, not in the browser
         write_text(path, activity_page(data, title=title, seconds=seconds, fade=fade))
         return path
-    frames = activity_frames(data, title=title, count=max(2, round(seconds * fps)), fade=fade, seconds=seconds)
+    told = {"title": title, "fade": fade, "seconds": seconds}
+    frames = activity_frames(data, count=max(2, round(seconds * fps)), **told)
     with replacing(path) as temporary:
         if kind == ".gif":
-            _write_gif(temporary, frames, fps, progress)
+            _write_gif(temporary, frames, activity_frames(data, count=7, **told), fps, progress)
         else:
             _write_mp4(temporary, frames, fps, progress, _ffmpeg(path))
     return path
@@ -348,18 +349,21 @@ def _ffmpeg(path) -> str:
     return program
 
 
-def _write_gif(path, frames, fps, progress):
+def _write_gif(path, frames, samples, fps, progress):
     from PIL import Image  # comes with matplotlib
 
-    frames, pictures = list(frames), []
     # One table of colours for the whole film, made of a few of its pictures: with one each, the colours flicker.
-    tall = Image.fromarray(np.concatenate([frames[k] for k in range(0, len(frames), max(1, len(frames) // 6))]))
-    table = tall.convert("RGB").quantize(128)
-    for done, frame in enumerate(frames, start=1):
-        pictures.append(Image.fromarray(frame).convert("RGB").quantize(palette=table, dither=Image.Dither.NONE))
-        if progress is not None:
-            progress(done)
-    first, *others = pictures
+    table = Image.fromarray(np.concatenate(list(samples))).convert("RGB").quantize(128)
+
+    def pictures():
+        for done, frame in enumerate(frames, start=1):
+            yield Image.fromarray(frame).convert("RGB").quantize(palette=table, dither=Image.Dither.NONE)
+            if progress is not None:
+                progress(done)
+
+    others = pictures()
+    first = next(others)
+    # Pillow takes them one by one, so that no more than one is held as it was drawn.
     # GIF counts in hundredths of a second.
     first.save(path, format="GIF", save_all=True, append_images=others, duration=10 * round(100 / fps), loop=0)
 
