@@ -25,6 +25,15 @@ RECIPES = {
         data=_MOVED,
         seed=11,
     ),
+    # Spikes, of the neurons and of the code drawn at each step: an ulp counts only where it moves one.
+    "snn": kzoo.recipe_for("snn", "digits").override(
+        model={"hidden_dims": [16], "steps": 6, "encoder": "rate"},
+        batch_size=8,
+        optimizer={"learning_rate": 0.01},
+        schedule={"warmup_epochs": 0},
+        data=_MOVED,
+        seed=11,
+    ),
     # Training in phases, with the pixels and the codes drawn at each step.
     "vae": kzoo.recipe_for("vae", "digits").override(
         model={"hidden_dims": [32], "latent_dim": 4, "warmup_steps": 50}, data=_MOVED, seed=11
