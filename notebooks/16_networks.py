@@ -535,4 +535,4 @@ for scale in (0.2, 0.4):
 # activity*, 1996, doi:10.1126/science.274.5293.1724. Brunel, *Dynamics of sparsely connected networks of excitatory and
 # inhibitory spiking neurons*, 2000, doi:10.1023/A:1008925309027. Vogels and Abbott, *Signal propagation and logic
 # gating in networks of integrate-and-fire neurons*, 2005, doi:10.1523/JNEUROSCI.3508-05.2005. In kzoo:
-# `kzoo/bio/networks.py`; from a shell, `kzoo bio network brunel --regime D --animate film.html`.
+# `kzoo/bio/networks/ready.py`; from a shell, `kzoo bio network brunel --regime D --animate film.html`.
