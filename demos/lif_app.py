@@ -282,12 +282,17 @@ def _digits_tab(demo, tabs) -> None:
         except ValueError:
             asked = None
             gr.Info("The link's value of 'drawing' is not allowed here and was left out.")
+        seen = [wanted, coded, length, *outputs]
         if not asked and not good:
-            return [gr.skip()] * 9
+            return [gr.skip()] * (1 + len(seen))
         given = asked or start, good.get("code", encoder), good.get("steps", steps)
         return gr.Tabs(selected="trained"), *given, *think(*given)
 
-    demo.load(restore, None, [tabs, *controls.values(), *outputs], show_progress="hidden", **kit.PRIVATE)
+    # The pad's own value is left alone when the page opens: an update of a component of ours that is not drawn yet
+    # takes its properties away. It gets a link's drawing once its tab is there.
+    wanted = gr.State(start)
+    wanted.change(lambda text: text, wanted, drawn, **QUICK, **kit.PRIVATE)
+    demo.load(restore, None, [tabs, wanted, coded, length, *outputs], show_progress="hidden", **kit.PRIVATE)
 
 
 # --- the page ------------------------------------------------------------------------------------------------------
@@ -303,13 +308,13 @@ def build() -> gr.Blocks:
             "formula beside what was measured.",
         )
         with gr.Tabs() as tabs:
-            with gr.Tab("One neuron", id="neuron"):
+            with gr.Tab("Neuron", id="neuron"):
                 controls = _neuron_tab(demo, tabs)
-            with gr.Tab("Three engines", id="engines"):
+            with gr.Tab("Engines", id="engines"):
                 _engines_tab(controls)
-            with gr.Tab("A network", id="network") as tab:
+            with gr.Tab("Network", id="network") as tab:
                 lif_network_tab.build(demo, tabs, tab)
-            with gr.Tab("A trained network", id="trained"):
+            with gr.Tab("Trained", id="trained"):
                 _digits_tab(demo, tabs)
     return demo
 

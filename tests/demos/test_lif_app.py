@@ -489,7 +489,7 @@ def test_a_link_brings_the_neuron_back_on_a_phone(served, page, screenshot):
 
 def test_the_engines_agree_on_the_page(served, page, screenshot):
     tab = page(served("lif_app"))
-    tab.get_by_role("tab", name="Three engines").click()
+    tab.get_by_role("tab", name="Engines").click()
     tab.get_by_role("button", name="Run on all three").click()
     tab.locator("#lif-engines", has_text="layer LIF on").wait_for()
     # Where Brian2 is, its program may have to be built first.
@@ -506,7 +506,7 @@ def test_the_engines_agree_on_the_page(served, page, screenshot):
 
 def test_the_network_answers_to_a_regime_a_place_and_a_cell(served, page, screenshot):
     tab = page(served("lif_app"))
-    tab.get_by_role("tab", name="A network").click()
+    tab.get_by_role("tab", name="Network").click()
     tab.locator("#lif-network", has_text="Regime C").wait_for()
     tab.locator("#lif-film canvas").first.wait_for()
     tab.wait_for_timeout(700)
@@ -532,9 +532,10 @@ def test_the_network_answers_to_a_regime_a_place_and_a_cell(served, page, screen
 
 def test_the_trained_network_reads_what_is_drawn(served, page, screenshot):
     tab = page(served("lif_app"))
-    tab.get_by_role("tab", name="A trained network").click()
+    tab.get_by_role("tab", name="Trained").click()
     tab.locator("#lif-answer", has_text="is the answer").wait_for()
     assert tab.locator("#lif-answer b").first.inner_text() == "3"
+    assert tab.locator("#pad .hint").is_hidden(), "the example is on the pad"
     tab.locator("#lif-examples button").nth(7).click()
     tab.wait_for_function("document.querySelector('#lif-answer b').innerText === '7'")
     tab.get_by_label("random spikes").check()
@@ -570,12 +571,12 @@ def test_without_brian2_and_without_a_compiler_all_tabs_work(start_app, page, tm
     app = start_app([sys.executable, "-c", hidden], port, folder, "bare", environment=environment)
     tab = page(app.url)
     tab.locator("#lif-traces svg").wait_for()
-    tab.get_by_role("tab", name="Three engines").click()
+    tab.get_by_role("tab", name="Engines").click()
     tab.get_by_role("button", name="Run on all three").click()
     table = tab.locator("#lif-engines")
     table.get_by_text("Not here: Brian2 is not installed").wait_for()
     table.get_by_text("layer LIF on").wait_for(timeout=60_000)
-    tab.get_by_role("tab", name="A network").click()
+    tab.get_by_role("tab", name="Network").click()
     tab.locator("#lif-network", has_text="Regime C").wait_for(timeout=60_000)
-    tab.get_by_role("tab", name="A trained network").click()
+    tab.get_by_role("tab", name="Trained").click()
     tab.locator("#lif-answer", has_text="is the answer").wait_for()
