@@ -123,7 +123,7 @@ def look(image, encoder: str, steps: int) -> tuple[str, ...]:
     count = sum(spikes.shape[1] for spikes in seen.spikes.values())
     best = int(np.argmax(seen.logits))
     if image.any():
-        cells = [("is the answer", CLASSES[best]), ("of its certainty", f"{100 * shares(seen.logits)[best]:.0f} %")]
+        cells = [("is the answer", CLASSES[best]), ("certain", f"{100 * shares(seen.logits)[best]:.0f} %")]
         by_step = answers(seen.voltages)
         settled = int(np.flatnonzero(by_step != best)[-1]) + 2 if (by_step != best).any() else 1
         note = f"It would not have answered otherwise from step {settled} on."

@@ -85,7 +85,7 @@ def readout_svg(voltages, answers) -> str:
     for k, place in zip(names, y, strict=True):
         kind = {best: "winnertext", second: "secondtext"}.get(k, "quiet")
         parts.append(f'<text class="{kind}" x="{frame.right + 8:g}" y="{place - over:.1f}">{k}</text>')
-    parts.append(f'<text class="quiet" x="{frame.left - 6:g}" y="364" text-anchor="end">answer</text>')
+    parts.append(f'<text class="quiet spare" x="{frame.left - 6:g}" y="364" text-anchor="end">answer</text>')
     shown = range(0, steps, max(1, -(-steps // 15)))
     for k in shown:
         kind = "winnertext" if answers[k] == best else "quiet"

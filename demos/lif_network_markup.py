@@ -96,7 +96,7 @@ def spectrum_svg(frequencies, power, peak: float) -> str:
         power: (f,) of any unit.
         peak: Hz of the highest one.
     """
-    frame = Frame(20.0, 468.0, 30.0, 200.0, (0.0, float(frequencies[-1])), (0.0, 1.1))
+    frame = Frame(20.0, 454.0, 30.0, 200.0, (0.0, float(frequencies[-1])), (0.0, 1.1))
     share = np.asarray(power, float) / max(float(np.max(power)), 1e-30)
     parts = [
         f'<svg class="mid" viewBox="0 0 480 246" role="img" aria-label="Spectrum of the activity; the strongest rhythm '
@@ -116,7 +116,7 @@ def histogram_svg(values) -> str:
     """
     edges = np.linspace(0, 1.6, 33)
     counts, _ = np.histogram(np.clip(values, 0, 1.6 - 1e-9), edges)
-    frame = Frame(20.0, 468.0, 30.0, 200.0, (0.0, 1.6), (0.0, 1.1 * max(int(counts.max()), 1)))
+    frame = Frame(20.0, 454.0, 30.0, 200.0, (0.0, 1.6), (0.0, 1.1 * max(int(counts.max()), 1)))
     mean = float(np.mean(values)) if len(values) else math.nan
     known = f"mean {mean:.2f}, {len(values):,} neurons" if len(values) else "too few spikes to tell"
     parts = [

@@ -61,7 +61,7 @@ def build(demo, tabs, tab) -> None:
                 js_on_load=markup.PLANE, **STYLE,
             )  # fmt: skip
             kit.caption(
-                "Click anywhere, or use the arrow keys. The darker, the faster theory expects the neurons to fire. "
+                "Click anywhere, or use the arrow keys. The more orange, the faster theory expects them to fire. "
                 "Right of the balance inhibition wins; below the threshold the drive alone makes no neuron fire."
             )
         with gr.Column(scale=5, min_width=300, elem_classes="kz-tight"):
