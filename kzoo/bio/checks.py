@@ -22,6 +22,11 @@ FACTORS = {
     "rad": 1.0,
     "nA √s": 1e-9,
 }
+# In SI units: beyond, no neuron is meant, and products would leave what a float holds.
+HUGE = 1e12
+# Programs in C++ count steps in 32 bits, those of a simulation and of a refractory period together.
+MOST_STEPS = 2**30
+
 _SI = {
     "s": "seconds",
     "V": "volts",
@@ -43,13 +48,14 @@ def quantity(name, value, unit="", *, above=None, least=None, below=None, most=N
         name: what the caller calls it.
         value: a finite real number in SI units.
         unit: the unit that the message shows, a key of `FACTORS`.
-        above, least, below, most: bounds in SI units: value > above, >= least, < below, <= most. None is no bound.
+        above, least, below, most: bounds in SI units: value > above, >= least, < below, <= most. None is no bound but
+            that of all quantities, `HUGE`.
         hint: what to do, one sentence; else the SI unit is said.
     """
     number = _real(value)
     inside = (
         number is not None
-        and np.isfinite(number)
+        and abs(number) <= HUGE
         and (above is None or number > above)
         and (least is None or number >= least)
         and (below is None or number < below)
@@ -57,6 +63,8 @@ def quantity(name, value, unit="", *, above=None, least=None, below=None, most=N
     )
     if inside:
         return number
+    if number is not None and HUGE < abs(number) < np.inf and most is None:
+        most = HUGE
     words = (("above", above), ("at least", least), ("below", below), ("at most", most))
     bounds = " and ".join(f"{word} {shown(bound, unit)}" for word, bound in words if bound is not None)
     raise ParameterError(
@@ -77,8 +85,8 @@ def integer(name, value, least, most=None):
     raise ParameterError(f"{name}: got {value!r}; expected an integer {limits}.")
 
 
-def array(name, values, unit="", dims=(1,)):
-    """`values` as a float64 array of finite numbers with one of `dims` dimensions, none of them empty.
+def array(name, values, unit="", dims=(1,), most=HUGE):
+    """`values` as a float64 array of finite numbers, of a size of at most `most`, with one of `dims` dimensions, not empty.
 
     Raises: ParameterError with the shape, or with the first element that is not finite and where it stands.
     """
@@ -93,10 +101,13 @@ def array(name, values, unit="", dims=(1,)):
         shapes = " or ".join({0: "()", 1: "(t,)", 2: "(t, n)"}[d] for d in dims)
         raise ParameterError(f"{name}: got an array of shape {made.shape}; expected shape {shapes}, not empty.")
     made = made.astype(np.float64, copy=False)
-    if not np.isfinite(made).all():
-        where = np.argwhere(~np.isfinite(made))[0]
+    wrong = ~(np.abs(made) <= most)  # and nan
+    if wrong.any():
+        where = np.argwhere(wrong)[0]
+        index = f" at index {', '.join(map(str, where))}" if made.ndim else ""
         raise ParameterError(
-            f"{name}: got {made[tuple(where)]} {unit} at index {', '.join(map(str, where))}; expected finite numbers."
+            f"{name}: got {shown(made[tuple(where)], unit)}{index}; expected finite numbers of at most {most:g} "
+            f"{_unit(unit)}."
         )
     return made
 
@@ -112,7 +123,13 @@ def choice(name, value, allowed):
 def num_steps(duration, dt):
     """How many steps of `dt` make `duration` (both in seconds): the nearest integer, 1 or more."""
     dt = quantity("dt", dt, "ms", above=0.0)
-    return round(quantity("duration", duration, "ms", least=dt, hint="It holds at least one step of dt.") / dt)
+    steps = round(quantity("duration", duration, "ms", least=dt, hint="It holds at least one step of dt.") / dt)
+    if steps > MOST_STEPS:
+        raise ParameterError(
+            f"duration: got {shown(duration, 'ms')}, which is {steps:.3g} steps of dt = {shown(dt, 'ms')}; expected at "
+            f"most {MOST_STEPS:,}. Simulate a shorter time, or take longer steps."
+        )
+    return steps
 
 
 def shown(value, unit):

@@ -122,8 +122,8 @@ def noise_deviation(parameters, sigma, dt) -> float:
     and a current i that is constant during the step adds resistance * i * (1 - a). So i is
     sigma / resistance * √((1 + a) / (2 (1 - a))) ξ, which is sigma √(tau / dt) / resistance ξ for a short step.
     """
-    a = parameters.decay(dt)
-    return sigma / parameters.resistance * math.sqrt((1 + a) / (2 * (1 - a)))
+    half = dt / parameters.tau / 2  # (1 + a) / (1 - a) is 1 / tanh of it, without the difference of near numbers
+    return sigma / parameters.resistance / math.sqrt(2 * math.tanh(half))
 
 
 def noise_current(parameters, sigma, steps, neurons=1, dt=1e-4, seed=0) -> np.ndarray:

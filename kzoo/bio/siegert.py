@@ -98,7 +98,7 @@ def overshoot(drift):
     Source: Siegmund 1985, Sequential Analysis, doi:10.1007/978-1-4757-1862-1, for the overshoot; Chang and Peres 1997,
     doi:10.1214/aop/1024404419, for the series by which a drift below 1 is served, to 2e-5.
     """
-    drift = np.maximum(checks.array("drift", drift, dims=(0, 1, 2)), 0.0)
+    drift = np.maximum(checks.array("drift", drift, dims=(0, 1, 2), most=np.finfo(np.float64).max), 0.0)
     large = np.maximum(drift, 1.0)
     n = np.sqrt(np.arange(1, 65))
     z = n * large[..., None]

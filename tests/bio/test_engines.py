@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from kzoo.bio import LIF, engines, networks, simulate
-from kzoo.bio.engines import cache, plan, standalone
+from kzoo.bio.engines import cache, plan, process, standalone
 from kzoo.errors import ParameterError
 
 CURRENT = np.full((200, 2), 0.4e-9)
@@ -116,3 +116,12 @@ def test_importing_kzoo_bio_imports_no_brian():
         "sys.exit(' '.join({'brian2', 'keras', 'matplotlib'} & set(sys.modules)) or 0)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60, env=os.environ)
+
+
+def test_what_a_slow_program_is_given_reaches_it_whole():
+    # More than a pipe holds, to one that is asked how far it is before it reads.
+    slow = "import sys, time; time.sleep(1.2); sys.stdout.write(str(len(sys.stdin.buffer.read())))"
+    said = []
+    assert (
+        process.call([sys.executable, "-c", slow], bytes(300_000), "It", timeout=20, progress=said.append) == b"300000"
+    )

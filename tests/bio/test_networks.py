@@ -313,7 +313,7 @@ REFUSED = [
     ),
     (lambda: Synapses("a", "a", 1.0, [-0.1], pairs=([0], [0])), "delay: got -100 ms"),
     (lambda: Synapses("a", "a", 1.0, 1.5, probability=0.5), "delay: got 1500 ms; expected a finite number at least 0"),
-    (lambda: networks.run(pair(), 1e7, engine="numpy"), "duration: got 100000000000 steps"),
+    (lambda: networks.run(pair(), 1e7, engine="numpy"), "duration: got 1e+10 ms, which is 1e+11 steps"),
     (lambda: Synapses("a", "a", 1.0, pairs=([0, 1], [0])), "2 sources and 1 targets"),
     (lambda: Synapses("a", "a", 1.0, pairs=([0.5], [0])), "two arrays of integers"),
     (lambda: Synapses("a", "a", 1.0, pairs=3), "two arrays of integers"),
@@ -359,3 +359,19 @@ def test_nonsense_is_refused_by_name(call, message):
 def test_a_simulation_that_takes_too_long_is_ended():
     with pytest.raises(Exception, match=r"longer than the 0\.05 s.*shorter time"):
         simulate(networks.cuba(), 10.0, timeout=0.05)
+
+
+def test_a_conductance_below_0_is_refused():
+    with pytest.raises(ParameterError, match=r"weight: got -0.1; expected a finite number at least 0\."):
+        Synapses("all", "all", -0.1, probability=0.1, tau=5e-3, reversal=0.0)
+
+
+@pytest.mark.parametrize("source", [3, None, ()])
+def test_synapses_from_no_population_are_refused(source):
+    with pytest.raises(ParameterError, match="population: got"):
+        Spiking(Population("one", 2), Synapses(source, "one", 1e-3, probability=0.5))
+
+
+def test_what_is_no_population_is_refused():
+    with pytest.raises(ParameterError, match=r"populations: got 3; expected a Population"):
+        Spiking(3)

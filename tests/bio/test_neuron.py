@@ -1,5 +1,6 @@
 import dataclasses
 import importlib.util
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -260,3 +261,27 @@ def test_an_engine_is_handed_the_checked_arguments_the_noise_included(engine, mo
     assert (parameters, dt, v_start.tolist(), found.engine) == (LIF(), DT, [-60e-3], engine)
     np.testing.assert_array_equal(current, 0.1e-9 + noise_current(LIF(), 2e-3, 5, 1, DT, seed=4))
     assert rest == ([9.0, said.append] if engine == "brian-cpp" else [engine.removeprefix("brian-"), 9.0])
+
+
+def test_numbers_beyond_any_neuron_are_refused_by_name():
+    current = np.zeros(5)
+    with pytest.raises(ParameterError, match=r"v_rest: got 1e\+303 mV; expected a finite number .*at most 1e\+15 mV"):
+        LIF(v_rest=1e300)
+    with pytest.raises(ParameterError, match=r"v_start: got nan V; expected"):
+        simulate(LIF(), current, v_start=float("nan"))
+    with pytest.raises(ParameterError, match=r"sigma: got 1e\+303 mV"):
+        simulate(LIF(), current, sigma=1e300)
+    with pytest.raises(ParameterError, match=r"duration: got .* steps of dt = 0.1 ms; expected at most 1,073,741,824"):
+        rates(LIF(), [0.0], duration=1e6)
+
+
+def test_a_refractory_period_beyond_all_steps_holds_to_the_end():
+    current = np.full((50, 41), 1.0e-6)
+    recording = simulate(LIF(t_ref=1e11), current)
+    assert recording.spikes.sum(axis=0).tolist() == [1] * 41
+
+
+def test_noise_of_a_membrane_that_hardly_leaks_is_that_of_a_short_step():
+    slow = LIF(tau=1e9)
+    expected = 5e-3 / slow.resistance * math.sqrt(slow.tau / 1e-4)
+    assert noise_deviation(slow, 5e-3, 1e-4) == pytest.approx(expected, rel=1e-12)

@@ -9,11 +9,10 @@ import json
 
 import numpy as np
 
+from kzoo.bio import checks
+
 # The parameters of `LIF`, in the order in which they are handed over.
 PARAMETERS = ("tau", "resistance", "v_rest", "v_threshold", "v_reset", "t_ref")
-
-# Programs in C++ count steps in 32 bits, those of a simulation and of a refractory period together.
-MOST_STEPS = 2**30
 
 
 @dataclasses.dataclass(frozen=True)
@@ -156,7 +155,7 @@ class Plan:
     def hold(self) -> np.ndarray:
         """For how many steps a spike holds the voltage, (1,) or (n,): as `LIF.refractory_steps`, and 1 for 0."""
         steps = np.floor((self.parameters["t_ref"] + 1e-3 * self.dt) / self.dt)
-        return np.clip(steps, 1, MOST_STEPS).astype(np.int64)
+        return np.clip(steps, 1, checks.MOST_STEPS).astype(np.int64)
 
     @property
     def own(self) -> bool:

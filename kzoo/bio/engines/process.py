@@ -40,7 +40,11 @@ def call(command, given: bytes, what: str, timeout=None, environment=None, folde
     Raises: Failed with the last lines of its stderr.
     """
     try:
-        process = start(command, environment, folder, stdin=subprocess.PIPE)
+        # A file, not a pipe: `communicate` sends nothing more once it has been interrupted by its timeout.
+        with tempfile.TemporaryFile() as file:
+            file.write(given)
+            file.seek(0)
+            process = start(command, environment, folder, stdin=file)
     except OSError as error:
         raise Failed(f"{command[0]} cannot be started: {error.strerror}.") from None
     stop = None if timeout is None else time.monotonic() + timeout
@@ -48,10 +52,9 @@ def call(command, given: bytes, what: str, timeout=None, environment=None, folde
         while True:
             wait = _PATIENCE if stop is None else min(_PATIENCE, max(0.0, stop - time.monotonic()))
             try:
-                answer, errors = process.communicate(given, timeout=wait)
+                answer, errors = process.communicate(timeout=wait)
                 break
             except subprocess.TimeoutExpired as expired:
-                given = None  # the rest of it is sent by the next call
                 if stop is not None and time.monotonic() >= stop:
                     raise Failed(
                         f"{what} took longer than the {timeout:g} s that it was given, and was ended. Simulate a "

@@ -5,7 +5,6 @@ import dataclasses
 import numpy as np
 
 from kzoo.bio import checks
-from kzoo.bio.engines import plan
 from kzoo.errors import ParameterError
 
 # The name of all neurons together.
@@ -37,12 +36,7 @@ def steps(neurons, duration, dt):
     """dt, checked against each neuron's tau, and how many make the duration."""
     for neuron in neurons:
         dt = neuron.check_dt(dt)
-    steps = checks.num_steps(duration, dt)
-    if steps > plan.MOST_STEPS:
-        raise ParameterError(
-            f"duration: got {steps} steps of dt; expected at most {plan.MOST_STEPS}. Simulate in parts."
-        )
-    return dt, steps
+    return dt, checks.num_steps(duration, dt)
 
 
 def trace(trace, size):

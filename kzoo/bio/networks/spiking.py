@@ -82,7 +82,7 @@ class Synapses:
     Arguments:
         source, target: names of populations, tuples of such, or "all".
         weight: what a spike adds: to the voltage [V] if there is no `tau`; to the current, in volts after the
-            resistance [V]; to the conductance, in units of the leak's [no unit]. With `pairs` also one for each.
+            resistance [V]; to the conductance, in units of the leak's [no unit], 0 or more. With `pairs` also one for each.
         delay: from a spike to its effect [s], 0 to 1; to the nearest step. With `pairs` also one for each.
         probability: of each pair, independently.
         in_degree: how many sources, drawn at random, each target has.
@@ -118,7 +118,10 @@ class Synapses:
         keep = object.__setattr__
         if self.pairs is not None:
             keep(self, "pairs", _pairs(self.pairs))
-        keep(self, "weight", self._numbers("weight", "" if self.reversal is not None else "mV"))
+        if self.reversal is None:
+            keep(self, "weight", self._numbers("weight", "mV"))
+        else:  # a conductance below 0 would drive the voltage away from its reversal potential
+            keep(self, "weight", self._numbers("weight", "", least=0.0))
         keep(self, "delay", self._numbers("delay", "ms", least=0.0, most=1.0))
         if self.probability is not None:
             keep(self, "probability", checks.quantity("probability", self.probability, least=0.0, most=1.0))
@@ -169,7 +172,7 @@ class Spiking:
     def __post_init__(self):
         for name, kind, example in (("populations", Population, "Population"), ("synapses", Synapses, "Synapses")):
             values = getattr(self, name)
-            values = (values,) if isinstance(values, kind) else tuple(values)
+            values = tuple(values) if isinstance(values, tuple | list) else (values,)
             for value in values:
                 inputs.instance(name, value, kind, f"{example}(...)")
             object.__setattr__(self, name, values)
@@ -213,7 +216,9 @@ class Spiking:
         if isinstance(names, str) and names == ALL:
             return np.arange(self.size, dtype=np.int32)
         groups = self.groups
-        names = (names,) if isinstance(names, str) else names
+        names = names if isinstance(names, tuple | list) else (names,)
+        if not names:
+            raise ParameterError(f"population: got no name; expected one or more of {', '.join(groups)}, or {ALL!r}.")
         spans = [groups[checks.choice("population", name, tuple(groups))] for name in names]
         return np.unique(np.concatenate([np.arange(*span, dtype=np.int32) for span in spans]))
 
