@@ -1,4 +1,6 @@
+import errno
 import os
+import re
 import subprocess
 import sys
 import warnings
@@ -76,6 +78,34 @@ def test_without_a_place_for_programs_numpy_runs(brian, monkeypatch, tmp_path):
     monkeypatch.setenv("KZOO_CACHE_DIR", str(tmp_path / "file"))
     with pytest.warns(engines.EngineWarning, match="export KZOO_CACHE_DIR=FOLDER"):
         assert networks.run(networks.cuba(200), 0.01).engine == "numpy"
+
+
+def no_room(structure, place, progress):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def refused(structure, place, progress):
+    raise standalone.BuildFailed("c++ refuses what Brian2 wrote")
+
+
+@pytest.mark.parametrize(("build", "why"), [(no_room, "No space left"), (refused, "c\\+\\+ refuses")])
+def test_where_a_build_fails_auto_runs_numpy_and_cpp_says_what_to_do(brian, build, why):
+    brian.setattr(standalone, "compiler", lambda: "/usr/bin/c++")
+    brian.setattr(standalone, "compiler_version", lambda: "c++ 1.0")
+    brian.setattr(standalone, "_build", build)
+    network = networks.cuba(200)
+    with pytest.warns(engines.EngineWarning, match=why) as caught:
+        raster = networks.run(network, 0.05)
+    assert [warning.filename for warning in caught] == [__file__]
+    assert raster.engine == "numpy"
+    assert re.search(f"so numpy ran: .*{why}", raster.note)
+    np.testing.assert_array_equal(raster.times, networks.run(network, 0.05, engine="numpy").times)
+    for run in (
+        lambda: networks.run(network, 0.05, engine="brian-cpp"),
+        lambda: simulate(LIF(), CURRENT, engine="brian-cpp"),
+    ):
+        with pytest.raises(standalone.BuildFailed, match=rf"{why}(.|\n)*engine='numpy'.*export KZOO_CACHE_DIR"):
+            run()
 
 
 def test_a_relative_place_for_programs_is_of_the_current_folder(monkeypatch, tmp_path):

@@ -57,13 +57,18 @@ def pick(engine="auto", structure=plan.SINGLE) -> tuple[str, str]:
     lacks = "" if wanted == "numpy" else available(structure)[wanted]
     if not lacks:
         return wanted, ""
-    note = f"{wanted} cannot run here, so numpy ran: {lacks}"
+    return "numpy", numpy_instead(wanted, lacks, stacklevel=4)
+
+
+def numpy_instead(wanted, why, stacklevel=3) -> str:
+    """The note that "numpy" took the place of another engine; new ones are said by an `EngineWarning`."""
+    note = f"{wanted} cannot run here, so numpy ran: {why}"
     with _SAYING:
         new = note not in _SAID
         _SAID.add(note)
     if new:
-        warnings.warn(note, EngineWarning, stacklevel=3)
-    return "numpy", note
+        warnings.warn(note, EngineWarning, stacklevel=stacklevel)
+    return note
 
 
 def _brian_lacks() -> str:

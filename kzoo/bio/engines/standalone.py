@@ -47,7 +47,7 @@ _WHOLE: dict[Path, tuple] = {}
 
 
 class BuildFailed(KzooError):
-    """A C++ program could not be built; the message ends with the compiler's last lines."""
+    """A C++ program could not be built; the message has the compiler's last lines, and what to do."""
 
 
 def simulate(parameters, current, dt, v_start, timeout=None, progress=None) -> Recording:
@@ -104,10 +104,17 @@ def program(structure, progress=None) -> Path:
     place = _place(structure)
     if not _whole(place):
         # Not two at once: each takes all cores for its compiler.
-        with _BUILDING, cache.lock(cache.folder() / "building.lock"):
-            if not _whole(place):
-                _clean()
-                _build(structure, place, progress or (lambda sentence: None))
+        try:
+            with _BUILDING, cache.lock(cache.folder() / "building.lock"):
+                if not _whole(place):
+                    _clean()
+                    _build(structure, place, progress or (lambda sentence: None))
+        except (BuildFailed, OSError) as error:
+            raise BuildFailed(
+                f"{error}\nThe program could not be built in {place.parent}. Run with engine='numpy', which builds "
+                "nothing; or choose another compiler: export CXX=PATH; or, if the disk is full, another folder: "
+                "export KZOO_CACHE_DIR=FOLDER."
+            ) from None
     return place / "main"
 
 
@@ -202,7 +209,7 @@ def _build(structure, place, progress):
     if path is None:
         raise BuildFailed(
             "There is no C++ compiler (looked for $CXX, g++, clang++ and c++). Install one, such as with "
-            "`apt install g++`, or choose engine='numpy'."
+            "`apt install g++`."
         )
     progress("Brian2 writes a C++ program for this kind of network, once")
     with files.replacing_folder(place) as folder:

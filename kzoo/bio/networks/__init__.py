@@ -57,8 +57,8 @@ def run(
         duration: [s].
         dt: [s], above 0 and at most tau.
         seed: of connections, starting voltages and drive: an integer of 0 or more.
-        engine: "auto", or one of `engines.ENGINES`. "auto" is C++ where that can run, else NumPy; a graded network runs
-            in NumPy, where it is exact.
+        engine: "auto", or one of `engines.ENGINES`. "auto" is C++ where that can run and be built, else NumPy; a graded
+            network runs in NumPy, where it is exact.
         trace: neurons whose voltages are kept; of a graded network all are.
         stimulus: currents from outside [A]: (t,) into all neurons, (t, n) one column for each, a `Stimulus`, or
             several, which add up. t is at most the number of steps; nothing acts afterwards.
@@ -76,14 +76,20 @@ def run(
     given = network.plan(duration, dt, seed, trace, stimulus)
     if isinstance(network, Graded) and engine == "auto":
         engine = "numpy"
+    wanted = engine
     engine, note = engines.pick(engine, given.structure)
+    if engine == "brian-cpp":
+        try:
+            made = engines.standalone.run(given, timeout, progress)
+        except engines.standalone.BuildFailed as failed:
+            if wanted != "auto":
+                raise
+            engine, note = "numpy", engines.numpy_instead("brian-cpp", failed)
     if engine == "numpy":
         from kzoo.bio.engines import numpy_network
 
         made = numpy_network.run(given, timeout, progress)
-    elif engine == "brian-cpp":
-        made = engines.standalone.run(given, timeout, progress)
-    else:
+    elif engine != "brian-cpp":
         from kzoo.bio.engines import brian
 
         made = brian.run(given, engine.removeprefix("brian-"), timeout, progress)
