@@ -86,7 +86,7 @@ def integer(name, value, least, most=None):
 
 
 def array(name, values, unit="", dims=(1,), most=HUGE):
-    """`values` as a float64 array of finite numbers, of a size of at most `most`, with one of `dims` dimensions, not empty.
+    """`values` as a float64 array of finite numbers of at most `most`, with one of `dims` dimensions, none empty.
 
     Raises: ParameterError with the shape, or with the first element that is not finite and where it stands.
     """

@@ -82,7 +82,7 @@ class Synapses:
     Arguments:
         source, target: names of populations, tuples of such, or "all".
         weight: what a spike adds: to the voltage [V] if there is no `tau`; to the current, in volts after the
-            resistance [V]; to the conductance, in units of the leak's [no unit], 0 or more. With `pairs` also one for each.
+            resistance [V]; to the conductance, in units of the leak's [no unit], 0 or more. With `pairs` also one each.
         delay: from a spike to its effect [s], 0 to 1; to the nearest step. With `pairs` also one for each.
         probability: of each pair, independently.
         in_degree: how many sources, drawn at random, each target has.
