@@ -112,6 +112,22 @@ def test_below_threshold_a_sine_is_compared_with_its_gain(capsys, folder):
     assert "moves the voltage by 3.697 mV" in capsys.readouterr().out  # 10 mV / √(1 + (2π 20 Hz 20 ms)²)
 
 
+@pytest.mark.parametrize("frequency", [7, 33.3, 4])  # the second half of the run holds 1.75, 8.3 and 1 of its periods
+def test_a_sine_is_compared_over_whole_periods(frequency, folder):
+    assert bio("lif", "--current", "sine", "--amplitude", -0.1, "--frequency", frequency, "--out", "a") == 0
+    run = json.loads((folder / "a" / "run.json").read_text(encoding="utf-8"))["results"]
+    assert run["amplitude_v"] == pytest.approx(run["amplitude_theory_v"], rel=0.01)
+
+
+def test_less_than_a_period_of_a_sine_is_not_compared(folder, capsys):
+    flags = ["--current", "sine", "--amplitude", 0.1, "--duration", 100]
+    assert bio("lif", *flags, "--frequency", 1, "--out", "a") == 0
+    assert "moves the voltage by 9.922 mV (less than one period to compare)" in capsys.readouterr().out
+    assert json.loads((folder / "a" / "run.json").read_text(encoding="utf-8"))["results"]["amplitude_v"] is None
+    assert bio("lif", *flags, "--frequency", 0, "--out", "b") == 0
+    assert "a sine of" not in capsys.readouterr().out
+
+
 # fi
 
 
@@ -258,6 +274,36 @@ def test_without_out_the_next_free_folder_is_taken_and_a_folder_of_other_files_i
     assert "mine holds other files" in capsys.readouterr().err
     assert [path.name for path in (folder / "mine").iterdir()] == ["letter.txt"]
     assert bio("lif", "--duration", 20, "--out", "bio/lif-1") == 0
+
+
+def test_a_run_replaces_the_files_of_the_one_before_and_no_others(folder, capsys):
+    (folder / "letter.txt").write_text("dear", encoding="utf-8")
+    flags = ["--size", 100, "--in-degree", 20, "--duration", 150, "--engine", "numpy", "--out", "a"]
+    assert bio("network", "balanced", *flags) == 0
+    assert (folder / "a" / "raster.png").is_file()
+    (folder / "a" / "mine.txt").write_text("dear", encoding="utf-8")
+    run = json.loads((folder / "a" / "run.json").read_text(encoding="utf-8"))
+    assert {"raster.png", "spikes.npz", "neurons.csv", "run.json"} <= set(run["files"])
+    run["files"] += ["../letter.txt", 3]
+    (folder / "a" / "run.json").write_text(json.dumps(run), encoding="utf-8")
+    assert bio("network", "graded", "--duration", 150, "--engine", "numpy", "--out", "a") == 0
+    expected = ["graded.png", "mine.txt", "recording.npz", "run.json"]
+    assert sorted(path.name for path in (folder / "a").iterdir()) == expected
+    assert (folder / "letter.txt").is_file()
+
+
+def test_the_folder_of_another_command_is_left_alone(folder, capsys):
+    assert bio("lif", "--duration", 20, "--out", "a") == 0
+    before = sorted(path.name for path in (folder / "a").iterdir())
+    assert bio("network", "graded", "--out", "a") == 2
+    assert (
+        "--out: a holds a run of 'lif'; expected a new folder, or one of kzoo bio network." in capsys.readouterr().err
+    )
+    (folder / "b").mkdir()
+    (folder / "b" / "run.json").write_text("{", encoding="utf-8")
+    assert bio("lif", "--duration", 20, "--out", "b") == 2
+    assert "Give --out a new folder." in capsys.readouterr().err
+    assert sorted(path.name for path in (folder / "a").iterdir()) == before
 
 
 # What is refused

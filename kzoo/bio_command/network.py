@@ -112,7 +112,7 @@ def _spiking(parser, given) -> int:
     built = _built(given, getattr(networks, given.name))
     if given.trace > built.size:
         raise KzooError(f"--trace: got {given.trace}; expected at most {built.size}, the neurons of the network.")
-    folder = folder_for(given.out, given.name)
+    folder = folder_for(given.out, given.name, "network")
     with waiting(f"Simulating {built.size:,} neurons ...") as tell:
         raster = networks.run(
             built,
@@ -273,7 +273,7 @@ def _graded(parser, given) -> int:
     built = networks.Graded(weights)
     amplitude = (0.1 if given.amplitude is None else given.amplitude) * 1e-9
     stimulus = networks.Stimulus(currents.constant(duration, dt, amplitude), neurons=np.array([0]))
-    folder = folder_for(given.out, given.name)
+    folder = folder_for(given.out, given.name, "network")
     with waiting("Simulating ..."):
         recording = networks.run(built, duration, dt, given.seed, given.engine, stimulus=stimulus)
     pushed = np.zeros(built.size)

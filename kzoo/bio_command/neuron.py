@@ -71,11 +71,13 @@ def lif(argv) -> int:
         else:
             told["rate_on_grid_hz"] = float(theory.rate_on_grid(parameters, amplitude, dt))
             print(f", in such steps {told['rate_on_grid_hz']:.4g} Hz", end="")
-    elif given.current == "sine" and not len(times):
+    elif given.current == "sine" and given.frequency and not len(times):
         told = _sine(given, parameters, recording)
+        found = told["amplitude_v"]
+        seen = "less than one period to compare" if found is None else f"simulated {found * 1e3:.4g}"
         print(
             f"; a sine of {given.frequency:g} Hz moves the voltage by {told['amplitude_theory_v'] * 1e3:.4g} mV "
-            f"(simulated {told['amplitude_v'] * 1e3:.4g})",
+            f"({seen})",
             end="",
         )
     print()
@@ -127,18 +129,22 @@ def _regularity(results):
 
 
 def _sine(given, parameters, recording) -> dict:
-    """Amplitude of the voltage under a sine below threshold, measured in the last whole periods, and in theory."""
+    """Amplitude of the voltage under a sine below threshold, in theory and in the last whole periods of the run.
+
+    Measured in the second half; None where that is shorter than one period.
+    """
     from kzoo.bio import theory
 
     gain, _ = theory.sine_response(parameters, given.frequency)
-    period = max(1, round(1 / given.frequency / recording.dt))
     late = recording.voltage[len(recording.voltage) // 2 :, 0]
-    whole = late[len(late) % period :] if len(late) >= period else late
-    turns = np.exp(-2j * np.pi * given.frequency * np.arange(len(whole)) * recording.dt)
-    return {
-        "amplitude_theory_v": float(gain) * given.amplitude * 1e-9,
-        "amplitude_v": float(2 * abs(np.mean((whole - whole.mean()) * turns))),
-    }
+    cycle = given.frequency * recording.dt  # what a step is of a period
+    periods = int(len(late) * cycle + 1e-9)
+    found = None
+    if periods:
+        whole = late[len(late) - round(periods / cycle) :]
+        turns = np.exp(-2j * np.pi * cycle * np.arange(len(whole)))
+        found = float(2 * abs(np.mean((whole - whole.mean()) * turns)))
+    return {"amplitude_theory_v": abs(float(gain) * given.amplitude * 1e-9), "amplitude_v": found}
 
 
 def fi(argv) -> int:

@@ -11,11 +11,20 @@ import numpy as np
 
 from kzoo import __version__
 from kzoo.errors import KzooError
-from kzoo.files import replacing, write_json, write_text
+from kzoo.files import read_json, replacing, write_json, write_text
 
 
-def folder_for(out, name) -> Path:
-    """The folder to write into: one that is free, or holds a run of this kind that is replaced."""
+def folder_for(out, name, command=None) -> Path:
+    """The folder to write into: one that is free, or holds a run of the same command, which `write` replaces.
+
+    Args:
+        out: the folder that was asked for, or None for the next free one.
+        name: what that is called.
+        command: the word after `kzoo bio`, where it is not the name.
+
+    Raises:
+        KzooError: for a folder of other files, or of another command's run.
+    """
     if out is None:
         number = 1
         while (Path("bio") / f"{name}-{number}").exists():
@@ -24,8 +33,15 @@ def folder_for(out, name) -> Path:
     folder = Path(out)
     if folder.exists() and not folder.is_dir():
         raise KzooError(f"--out: {folder} is a file; expected a folder.")
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / "run.json").is_file():
-        raise KzooError(f"--out: {folder} holds other files; expected a new folder, or one that kzoo bio wrote.")
+    if folder.is_dir() and any(folder.iterdir()):
+        command = command or name
+        if not (folder / "run.json").is_file():
+            raise KzooError(f"--out: {folder} holds other files; expected a new folder, or one that kzoo bio wrote.")
+        known = read_json(folder / "run.json", "Give --out a new folder.", keys=("command",))["command"]
+        if known != command:
+            raise KzooError(
+                f"--out: {folder} holds a run of {known!r:.40}; expected a new folder, or one of kzoo bio {command}."
+            )
     return folder
 
 
@@ -37,10 +53,10 @@ def say_engine(record) -> None:
 
 
 def write(folder, command, parser, given, *, figures, run, arrays=None, tables=None):
-    """Writes figures, numbers and run.json, the last of all, and says so.
+    """Writes figures, numbers and run.json, the last of all, and says so. What an older run left there is deleted.
 
     Args:
-        folder: where to.
+        folder: where to, as `folder_for` gives it.
         command: the word after `kzoo bio`.
         parser, given: the flags, which go into run.json.
         figures: file's name -> Figure.
@@ -62,12 +78,24 @@ def write(folder, command, parser, given, *, figures, run, arrays=None, tables=N
         writer.writerow(head)
         writer.writerows([[f"{v:.10g}" if isinstance(v, float) else v for v in row] for row in rows])
         write_text(folder / name, text.getvalue())
+    names = [*figures, *(arrays or {}), *(tables or {}), "run.json"]
+    for name in _left(folder, names):
+        (folder / name).unlink(missing_ok=True)
     flags = _flags(parser, given)
     about = {"command": command, "flags": flags, "type": shlex.join(["kzoo", "bio", command, *flags])}
-    write_json(folder / "run.json", about | {"kzoo": __version__} | run)
-    names = [*figures, *(arrays or {}), *(tables or {}), "run.json"]
+    write_json(folder / "run.json", about | {"kzoo": __version__, "files": names} | run)
     print(f"Wrote {folder}: {', '.join(names)}.")
     print(f"Again:  kzoo bio repeat {shlex.quote(str(folder))}")
+
+
+def _left(folder, names) -> list[str]:
+    """The files in a folder that its run.json lists, and that are none of those just written."""
+    if not (folder / "run.json").is_file():
+        return []
+    listed = read_json(folder / "run.json", "Give --out a new folder.").get("files")
+    listed = listed if isinstance(listed, list) else []
+    # A name alone: what points out of the folder was written by somebody else.
+    return [name for name in listed if isinstance(name, str) and Path(name).name == name and name not in names]
 
 
 def _flags(parser, given) -> list[str]:
