@@ -65,18 +65,20 @@ def test_a_current_as_slow_as_the_membrane_is_no_division_by_zero():
     )
 
 
-def test_a_conductance_is_integrated_to_first_order():
+def test_conductances_and_a_current_are_integrated_to_first_order():
     neuron = LIF(v_threshold=0.05)  # out of reach
     population = Population("one", 1, neuron, v_start=-60e-3)
     none = ([], [])
     synapses = (
         Synapses("one", "one", 0.0, pairs=none, tau=5e-3, reversal=0.0, start=(2.0, 0.0)),
         Synapses("one", "one", 0.0, pairs=none, tau=10e-3, reversal=-80e-3, start=(3.0, 0.0)),
+        Synapses("one", "one", 0.0, pairs=none, tau=7e-3, start=(8e-3, 0.0)),  # a current beside them
     )
 
     def slope(t, v):
         excitation, inhibition = 2 * np.exp(-t / 5e-3), 3 * np.exp(-t / 10e-3)
-        return (-(v + 70e-3) + excitation * (0 - v) + inhibition * (-80e-3 - v)) / 20e-3
+        current = 8e-3 * np.exp(-t / 7e-3)
+        return (-(v + 70e-3) + excitation * (0 - v) + inhibition * (-80e-3 - v) + current) / 20e-3
 
     exact = solve_ivp(slope, (0, 0.02), [-60e-3], rtol=1e-11, atol=1e-13).y[0, -1]
     errors = []
@@ -137,14 +139,15 @@ def test_every_neuron_has_its_in_degree_of_different_sources():
         assert np.all(matrix[sources:] == 0)
 
 
-def test_every_source_is_as_likely_as_another():
-    network = Spiking(Population("a", 40), Synapses("a", "a", 0.0, in_degree=10))
-    counts = np.zeros((40, 40))
+@pytest.mark.parametrize(("target", "choices"), [("a", 39), ("b", 40)])
+def test_every_source_is_as_likely_as_another(target, choices):
+    network = Spiking((Population("a", 40), Population("b", 40)), Synapses("a", target, 0.0, in_degree=10))
+    counts = np.zeros((40, 80))
     for seed in range(400):
         (wires,) = network.plan(DT, seed=seed).wires
         np.add.at(counts, (wires.sources, wires.targets), 1)
-    others = counts[~np.eye(40, dtype=bool)]
-    expected, variance = 400 * 10 / 39, 400 * 10 / 39 * 29 / 39
+    others = counts[:, 40:] if target == "b" else counts[:, :40][~np.eye(40, dtype=bool)]
+    expected, variance = 400 * 10 / choices, 400 * 10 / choices * (choices - 10) / choices
     assert others.mean() == pytest.approx(expected)
     # The mean of 1,560 squares of standard normals is 1 with a standard deviation of 0.036.
     assert np.mean((others - expected) ** 2) / variance == pytest.approx(1.0, abs=0.15)
@@ -187,6 +190,42 @@ def test_own_weights_and_delays_go_with_their_pairs():
     (wires,) = network.plan(DT).wires
     found = list(zip(wires.sources, wires.targets, wires.weights, wires.delays, strict=True))
     assert found == [(0, 1, 2e-3, 2), (0, 2, 4e-3, 4), (1, 2, 3e-3, 3), (2, 0, 1e-3, 1)]
+
+
+def test_a_delay_is_taken_to_the_nearest_step():
+    delays = np.array([0.0, 0.04, 0.06, 0.24, 0.26, 0.3, 0.34]) * 1e-3
+    network = Spiking(Population("a", 7), Synapses("a", "a", 0.0, delays, pairs=(np.arange(7), np.arange(7))))
+    assert network.plan(DT).wires[0].delays.tolist() == [0, 0, 1, 2, 3, 3, 3]
+
+
+@pytest.mark.parametrize(("t_ref", "steps"), [(0.0, 1), (1e-4, 1), (1.9e-4, 1), (3e-4, 3), (7e-4, 7), (2.05e-3, 20)])
+def test_a_spike_holds_the_voltage_for_the_whole_steps_of_t_ref(t_ref, steps):
+    neuron = LIF(t_ref=t_ref)
+    network = Spiking(Population("a", 1, neuron, v_start=-49e-3))
+    assert network.plan(DT).hold.tolist() == [steps] == [max(1, neuron.refractory_steps(DT))]
+    raster = simulate(network, 5e-3, trace=[0])
+    v = raster.voltage[:, 0]
+    assert raster.times.tolist() == [0.0]
+    # Put to the reset at the end of step 0; in step `steps` it moves again, which is seen at the start of the next.
+    assert np.all(v[1 : steps + 1] == neuron.v_reset)
+    assert v[steps + 1] < neuron.v_reset
+
+
+def test_a_voltage_at_the_threshold_is_no_spike():
+    def network(above):
+        return Spiking(Population("a", 1, LIF(v_rest=-50e-3, v_threshold=-50e-3), v_start=-50e-3 + above))
+
+    assert not len(simulate(network(0.0), 0.01).times)
+    assert len(simulate(network(1e-6), 0.01).times) == 1
+
+
+def test_own_weights_with_one_delay_pass_by_who_is_held():
+    one = Population("one", 1, LIF(), v_start=-49e-3)
+    two = Population("two", 3, LIF(t_ref=5e-3), v_start=-70e-3)
+    held = Population("held", 1, LIF(t_ref=5e-3), v_start=-49e-3)
+    synapses = Synapses("one", ("two", "held"), [4e-3, 1e-3, 2e-3, 3e-3], 1e-3, pairs=([0, 0, 0, 0], [3, 0, 1, 2]))
+    v = simulate(Spiking((one, two, held), synapses), 2e-3, trace=range(1, 5)).voltage[11]
+    np.testing.assert_allclose(v, [-69e-3, -68e-3, -67e-3, -65e-3], rtol=0, atol=1e-15)
 
 
 def test_a_plan_survives_the_way_to_another_process():
@@ -239,6 +278,40 @@ def test_brunels_network_is_the_papers():
     assert [s.in_degree for s in network.synapses] == [1000, 250]
     assert networks.REGIMES == {"A": (3, 2), "B": (6, 4), "C": (5, 2), "D": (4.5, 0.9)}
     assert set(networks.REGIME_NAMES) == set(networks.REGIMES)
+
+
+def test_another_weight_reaches_every_place_of_a_ready_network():
+    network = networks.brunel(g=4.0, eta=3.0, weight=0.2e-3, delay=2e-3)
+    for population in network.populations:
+        # 3 times the 20 mV of the threshold over the 0.2 mV of a spike, in each 20 ms.
+        assert (population.drive.rate, population.drive.weight) == (pytest.approx(15_000.0), 0.2e-3)
+    assert [s.weight for s in network.synapses] == pytest.approx([0.2e-3, -0.8e-3])
+    assert [s.delay for s in network.synapses] == [2e-3, 2e-3]
+    network = networks.balanced(200, in_degree=40, weight=2e-3, g=5.0, current=0.4e-9, delay=1e-3)
+    assert [s.weight for s in network.synapses] == pytest.approx([2e-3, -10e-3])
+    assert [s.in_degree for s in network.synapses] == [40, 10]
+    assert [s.delay for s in network.synapses] == [1e-3, 1e-3]
+    assert [(p.size, p.current) for p in network.populations] == [(160, 0.4e-9), (40, 0.4e-9)]
+
+
+def test_coba_starts_from_the_voltages_and_conductances_that_it_says():
+    given = networks.coba().plan(DT)
+    assert -85e-3 <= given.v_start.min() < -84.9e-3 < -55.1e-3 < given.v_start.max() <= -55e-3
+    # Of 4,000 uniform numbers 30 mV wide the mean has a standard error of 0.14 mV.
+    assert given.v_start.mean() == pytest.approx(-70e-3, abs=0.5e-3)
+    excitation, inhibition = (channel.start for channel in given.channels)
+    assert excitation.min() == inhibition.min() == 0.0
+    assert np.median(excitation) == pytest.approx(4.0, abs=0.12)
+    assert np.median(inhibition) == pytest.approx(15.0, abs=1.0)
+    # 10.6 % of normal numbers are more than 15/12 deviations below their mean, 84.1 % less than one above it.
+    assert np.mean(inhibition == 0.0) == pytest.approx(0.1056, abs=0.02)
+    assert np.mean(inhibition < 27.0) == pytest.approx(0.8413, abs=0.025)
+    assert np.mean(excitation < 5.5) == pytest.approx(0.8413, abs=0.025)
+
+
+def test_cuba_starts_between_reset_and_threshold():
+    start = networks.cuba().plan(DT).v_start
+    assert -60e-3 <= start.min() < -59.9e-3 < -50.1e-3 < start.max() <= -50e-3
 
 
 def test_stimuli_add_up_and_end():

@@ -28,7 +28,7 @@ def noisy(neurons=50, steps=5000, seed=1):
     return 0.25e-9 + 3e-9 * np.random.default_rng(seed).standard_normal((steps, neurons))
 
 
-@pytest.mark.parametrize("t_ref", [0.0, 1e-4, 2e-3, 2.05e-3])
+@pytest.mark.parametrize("t_ref", [0.0, 1e-4, 3e-4, 2e-3, 2.05e-3])
 def test_single_neurons_have_the_same_spikes(t_ref):
     p, current = LIF(t_ref=t_ref), noisy()
     ours, theirs = simulate(p, current, DT), simulate(p, current, DT, engine="brian-cpp")
