@@ -19,6 +19,23 @@ def network(g: float = 5.0, eta: float = 2.0, seed: int = 0, cell: int = many.NO
     yield *many.look(place), many.code(place)
 
 
+# Session -> what it asked for last, while that is at work.
+_LAST: dict = {}
+
+
+def newest(session, pictures):
+    """Pictures as they come, until the session asks for others: a place that was left must not come back."""
+    _LAST[session] = mine = object()
+    try:
+        for seen in pictures:
+            if _LAST.get(session) is not mine:
+                return
+            yield seen
+    finally:
+        if _LAST.get(session) is mine:
+            del _LAST[session]
+
+
 def network_client(
     g: float = 5.0, eta: float = 2.0, seed: int = 0, cell: int = many.NOBODY, strength: float = 0.3
 ) -> dict:
@@ -87,18 +104,22 @@ def build(demo, tabs, tab) -> None:
     )
     panel = bottom(many.code(first), controls)
     asked, outputs = list(controls.values()), [status, plane, film, spectrum, histogram, panel]
+
+    def shown(request: gr.Request, g=5.0, eta=2.0, seed=0, cell=many.NOBODY, strength=0.3):
+        yield from newest(request.session_hash, network(g, eta, seed, cell, strength))
+
     work = {"concurrency_id": "network", "concurrency_limit": 2, **QUICK}
     # A network takes seconds: it is run when a slider is let go.
     moved = [part.release if isinstance(part, gr.Slider) else part.input for part in asked]
-    gr.on(moved, network, asked, outputs, api_name="network", **work)
+    gr.on(moved, shown, asked, outputs, api_name="network", **work)
 
     def chosen(which):
         """A handler of a click: what it changes of the settings, then the network."""
 
-        def handler(event: gr.EventData, *sent):
+        def handler(event: gr.EventData, request: gr.Request, *sent):
             sent = dict(zip(controls, sent, strict=True))
             sent |= which(event._data if isinstance(event._data, dict) else {}, sent)
-            for seen in network(*sent.values()):
+            for seen in newest(request.session_hash, network(*sent.values())):
                 yield *sent.values(), *seen
 
         return kit.in_float32(handler)
@@ -118,7 +139,7 @@ def build(demo, tabs, tab) -> None:
             api_name=f"network_{letter}", **work, **kit.PRIVATE,
         )  # fmt: skip
     # The first network is run when somebody comes to see it; all who follow get the same.
-    tab.select(network, asked, outputs, **work, **kit.PRIVATE)
+    tab.select(shown, asked, outputs, **work, **kit.PRIVATE)
 
     @kit.in_float32
     def restore(request: gr.Request):

@@ -504,6 +504,17 @@ def test_the_engines_agree_on_the_page(served, page, screenshot):
     screenshot("lif_engines")
 
 
+def test_a_network_that_was_left_does_not_come_back():
+    first = lif_network_tab.newest("one", iter("abc"))
+    other = lif_network_tab.newest("two", iter("xyz"))
+    assert (next(first), next(other)) == ("a", "x")
+    second = lif_network_tab.newest("one", iter("de"))
+    assert next(second) == "d"
+    assert list(first) == [], "the session asked for another since"
+    assert (list(second), list(other)) == (["e"], ["y", "z"])
+    assert lif_network_tab._LAST == {}
+
+
 def test_the_network_answers_to_a_regime_a_place_and_a_cell(served, page, screenshot):
     tab = page(served("lif_app"))
     tab.get_by_role("tab", name="Network").click()
