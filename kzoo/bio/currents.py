@@ -93,8 +93,9 @@ def from_array(values, duration, dt, interval=None):
     if interval is None:
         interval = steps * dt / len(values)
     interval = checks.quantity("interval", interval, "ms", above=0.0)
-    index = ((np.arange(steps) + 1e-3) * (dt / interval)).astype(np.int64)  # 1e-3: what rounding may take off
-    return values[np.minimum(index, len(values) - 1)]
+    with np.errstate(over="ignore"):
+        index = (np.arange(steps) + 1e-3) * (dt / interval)  # 1e-3: what rounding may take off
+    return values[np.minimum(index, len(values) - 1).astype(np.int64)]
 
 
 # By name, for commands and pages: all but `from_array` take (duration, dt, amplitude, ...).

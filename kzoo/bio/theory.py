@@ -123,18 +123,19 @@ def brunel_rates(
     Arguments:
         g: inhibition over excitation of a synapse, 0 or more.
         eta: external rate in units of the one that takes the mean to the threshold, 0 or more.
-        weight: J, by which an excitatory spike moves the voltage [V].
-        num_excitatory: C_E, excitatory synapses of a neuron from inside, and as many from outside.
+        weight: J, by which an excitatory spike moves the voltage [V], 1e-12 or more.
+        num_excitatory: C_E, excitatory synapses of a neuron from inside, and as many from outside; up to 10**9.
         gamma: inhibitory synapses for each excitatory one.
         tau, threshold, reset, t_ref: of the neurons [s, V]; t_ref above 0. They rest at 0 V.
         dt: for rates of a simulation in steps of dt, see `siegert`; None for continuous time. The formula for dt
             supposes Gaussian noise; kicks of `weight` are not.
     """
     g, eta = checks.quantity("g", g, least=0.0), checks.quantity("eta", eta, least=0.0)
-    weight, gamma = checks.quantity("weight", weight, "mV", above=0.0), checks.quantity("gamma", gamma, least=0.0)
-    tau, t_ref = checks.quantity("tau", tau, "ms", above=0.0), checks.quantity("t_ref", t_ref, "ms", above=0.0)
+    # Below 1 pV and 1 ns no network is meant, and their product would come to 0.
+    weight, gamma = checks.quantity("weight", weight, "mV", least=1e-12), checks.quantity("gamma", gamma, least=0.0)
+    tau, t_ref = checks.quantity("tau", tau, "ms", least=1e-9), checks.quantity("t_ref", t_ref, "ms", above=0.0)
     threshold = checks.quantity("threshold", threshold, "mV", above=0.0)
-    synapses = checks.integer("num_excitatory", num_excitatory, 1)
+    synapses = checks.integer("num_excitatory", num_excitatory, 1, 10**9)
     outside = eta * threshold / (weight * synapses * tau)
 
     def excess(nu):

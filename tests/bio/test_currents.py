@@ -84,6 +84,8 @@ def test_an_array_of_ones_own_is_held():
     np.testing.assert_array_equal(currents.from_array(values, 0.1, 1e-4), values)
     np.testing.assert_array_equal(currents.from_array(values, 0.1, 1e-4, interval=1e-4), values)
     np.testing.assert_array_equal(currents.from_array(values, 0.05, 1e-4, interval=5e-5), values[::2])
+    for interval in (1e-21, 1e-300, 5e-324):  # so short that only the last is left
+        assert currents.from_array([1, 2], 3e-3, 1e-3, interval=interval)[1:].tolist() == [2, 2]
 
 
 @pytest.mark.parametrize("name", currents.CURRENTS)

@@ -445,6 +445,19 @@ def test_synapses_from_no_population_are_refused(source):
         Spiking(Population("one", 2), Synapses(source, "one", 1e-3, probability=0.5))
 
 
+def test_all_neurons_of_another_population_may_be_sources():
+    populations = Population("a", 5), Population("b", 3)
+    (wires,) = Spiking(populations, Synapses("a", "b", 0.0, in_degree=5)).plan(DT).wires
+    assert sorted(zip(wires.sources, wires.targets, strict=True)) == [(i, j) for i in range(5) for j in (5, 6, 7)]
+    for synapses, most in (
+        (Synapses("a", "b", 0.0, in_degree=6), "5, the neurons of 'a'"),
+        (Synapses("a", "all", 0.0, in_degree=5), "4, the other neurons of 'a'"),
+        (Synapses(("a", "b"), "b", 0.0, in_degree=8), "7, the other neurons of"),
+    ):
+        with pytest.raises(ParameterError, match=f"in_degree: got .; expected at most {most}"):
+            Spiking(populations, synapses)
+
+
 def test_what_is_no_population_is_refused():
     with pytest.raises(ParameterError, match=r"populations: got 3; expected a Population"):
         Spiking(3)

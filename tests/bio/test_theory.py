@@ -152,6 +152,16 @@ NAN = float("nan")
         (lambda: theory.rate_on_grid(LIF(), 0.0, 0), "dt: got 0 ms"),
         (lambda: theory.brunel_rates(-1, 2), "g: got -1; expected a finite number at least 0"),
         (lambda: theory.brunel_rates(5, NAN), "eta: got nan"),
+        (lambda: theory.brunel_rates(1e300, 2), r"g: got 1e\+300; expected a finite number at least 0"),
+        (
+            lambda: theory.brunel_rates(5, 2, weight=1e-323),
+            "weight: got .*; expected a finite number at least 1e-09 mV",
+        ),
+        (lambda: theory.brunel_rates(5, 2, tau=1e-300), "tau: got 1e-297 ms"),
+        (
+            lambda: theory.brunel_rates(5, 2, num_excitatory=10**400),
+            "num_excitatory: got 10+; expected an integer from",
+        ),
         (lambda: theory.brunel_rates(5, 2, t_ref=0), "t_ref: got 0 ms; expected .* above 0 ms"),
         (
             lambda: theory.graded_stability(np.zeros((2, 3))),

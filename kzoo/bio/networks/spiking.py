@@ -182,19 +182,21 @@ class Spiking:
         if self.size > 10**7:
             raise ParameterError(f"populations: got {self.size} neurons; expected at most 10 million.")
         for synapses in self.synapses:
-            sources, targets = (len(self.neurons(end)) for end in (synapses.source, synapses.target))
+            both = self.neurons(synapses.source), self.neurons(synapses.target)
             if synapses.pairs is not None:
-                for end, numbers, count in zip(("source", "target"), synapses.pairs, (sources, targets), strict=True):
+                for end, numbers, count in zip(("source", "target"), synapses.pairs, map(len, both), strict=True):
                     if len(numbers) and numbers.max() >= count:
                         raise ParameterError(
                             f"pairs: got the {end} {numbers.max()}; expected 0 to {count - 1}, the neurons of "
                             f"{getattr(synapses, end)!r}."
                         )
-            if synapses.in_degree is not None and synapses.in_degree > sources - 1:
-                raise ParameterError(
-                    f"in_degree: got {synapses.in_degree}; expected at most {sources - 1}, the other neurons of "
-                    f"{synapses.source!r}. Take fewer, or a larger population."
-                )
+            if synapses.in_degree is not None:
+                shared = np.intersect1d(*both, assume_unique=True).size > 0  # one of which is not its own source
+                if synapses.in_degree > (most := len(both[0]) - shared):
+                    raise ParameterError(
+                        f"in_degree: got {synapses.in_degree}; expected at most {most}, the {'other ' * shared}neurons "
+                        f"of {synapses.source!r}. Take fewer, or a larger population."
+                    )
 
     @property
     def size(self) -> int:
