@@ -326,7 +326,7 @@ def test_the_folder_of_another_command_is_left_alone(folder, capsys):
         (["lif", "--interval", 3], "--interval goes with a file"),
         (["lif", "--engine", "brain-cpp"], "Did you mean 'brian-cpp'?"),
         (["fi", "--from", 1, "--to", 0.5], "--from: got 1 nA; expected below --to"),
-        (["fi", "--count", 1], "--count: got 1; expected at least 2"),
+        (["fi", "--count", 1], "--count: got 1; expected from 2 to 10000"),
         (["fi", "--sigma", 0, -2], "--sigma: got -2 mV"),
         (["liff"], "No command 'bio liff'. Did you mean 'lif'?"),
         (["repeat", "nowhere"], "cannot be read"),
@@ -343,7 +343,23 @@ def test_the_folder_of_another_command_is_left_alone(folder, capsys):
         (["network", "cuba", "--animate", "a.avi"], "--animate: a film ends in .gif, .mp4, .html"),
         (["network", "cuba", "--engine", "neuron"], "--engine: got 'neuron'"),
         (["network", "cuba", "--seed", -1], "--seed: got -1"),
-        (["network", "graded", "--largest", 1.5], "--matrix: got a matrix whose eigenvalues"),
+        (["network", "graded", "--largest", 1.5], "--largest: got 1.5; expected above 0 and below 1"),
+        (["network", "graded", "--largest", -1], "--largest: got -1; expected above 0 and below 1"),
+        (["network", "graded", "--largest", "nan"], "--largest: got nan"),
+        (["network", "graded", "--size", 100_000], "--size: got 100000; expected from 1 to 2000"),
+        (
+            ["network", "graded", "--duration", 1e7],
+            "--duration: got 1e+07 ms, 100,000,000 steps for each of 5 voltages",
+        ),
+        (["network", "cuba", "--trace", 3000, "--duration", 1e4], "--duration: got 10000 ms, 100,000 steps for each"),
+        (["network", "brunel", "--eta", 1e300], "--eta: got 1e+300; expected a finite number"),
+        (["network", "brunel", "--eta", 1e6], "--eta: got 1e+06, which with a weight of 0.1 mV is a rate from outside"),
+        (["lif", "--duration", 1e12], "--duration: got 1e+12 ms"),
+        (["lif", "--duration", 1e8], "--duration: got 1e+08 ms, 1,000,000,000 steps"),
+        (["lif", "--dt", 1e-300], "got 500 ms, which is 5e+302 steps of dt = 1e-300 ms"),
+        (["lif", "--amplitude", 1e308], "--amplitude: got 1e+308 nA"),
+        (["fi", "--count", 100_000_000_000], "--count: got 100000000000; expected from 2 to 10000"),
+        (["fi", "--tau", 1e300, "--sigma", 1], "--tau: got 1e+300 ms"),
         (["network", "graded", "--animate", "a.gif"], "--animate goes with networks that spike"),
         (["network", "graded", "--matrix", "w.csv"], "w.csv cannot be read"),
     ],
@@ -356,6 +372,32 @@ def test_what_is_refused_is_said_with_its_flag_and_nothing_is_written(words, sai
     assert "Traceback" not in shown.err
     assert " given in" not in shown.err
     assert not list(folder.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (MemoryError, "This run needs more memory than there is. Make it smaller"),
+        (OverflowError("too large"), "A number grew beyond what a computer holds (too large)."),
+    ],
+)
+def test_what_no_machine_holds_is_said_without_a_traceback(error, said, folder, capsys, monkeypatch):
+    def run(*given, **options):
+        raise error
+
+    monkeypatch.setattr(networks, "run", run)
+    assert bio("network", "graded") == 2
+    assert said in capsys.readouterr().err
+    assert not list(folder.iterdir())
+
+
+@pytest.mark.parametrize("seed", [3, 4])
+def test_a_drawn_matrix_has_the_largest_real_part_that_was_asked_for(seed, folder):
+    # Of one neuron, seed 3 draws a positive number and seed 4 a negative one.
+    flags = ["--size", 1, "--largest", 0.6, "--seed", seed, "--duration", 150, "--engine", "numpy", "--out", "a"]
+    assert bio("network", "graded", *flags) == 0
+    run = json.loads((folder / "a" / "run.json").read_text(encoding="utf-8"))
+    assert run["results"]["largest_real_part"] == pytest.approx(0.6)
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,15 @@ def main(argv: list[str]) -> int:
             return _run(name, argv[1:])
         except KzooError as error:
             raise type(error)(_in_flags(str(error))) from None
+        except MemoryError:
+            raise KzooError(
+                "This run needs more memory than there is. Make it smaller: a shorter --duration, a longer --dt, a "
+                "smaller --size or --count."
+            ) from None
+        except OverflowError as error:
+            raise KzooError(
+                f"A number grew beyond what a computer holds ({error}). Give values that a neuron may have."
+            ) from None
 
 
 def _run(name, argv) -> int:

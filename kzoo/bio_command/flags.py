@@ -30,6 +30,7 @@ SHAPES = {
     "correlation": ("tau", "ms", 1e-3, "of ou: how long it remembers"),
 }
 ALIASES = {"ou": "ornstein_uhlenbeck"}
+MOST_VALUES = 10**8  # of a voltage that is kept: 0.8 GB, and several arrays are as large
 
 
 def new_parser(name, description):
@@ -195,7 +196,20 @@ def choice(flag, value, allowed):
         raise KzooError(f"--{flag}: got {value!r}; expected one of {', '.join(allowed)}.{did_you_mean(value, allowed)}")
 
 
-def at_least(flag, value, least):
-    """Refuses a number below the least allowed."""
-    if value < least:
-        raise KzooError(f"--{flag}: got {value}; expected at least {least}.")
+def within(flag, value, least, most=None):
+    """Refuses a number below the least or above the most allowed."""
+    if value < least or (most is not None and value > most):
+        limits = f"at least {least}" if most is None else f"from {least} to {most}"
+        raise KzooError(f"--{flag}: got {value}; expected {limits}.")
+
+
+def check_kept(duration, dt, neurons=1):
+    """Refuses a run of which more voltages would be kept than fit into memory; times in seconds."""
+    from kzoo.bio import checks
+
+    steps = checks.num_steps(duration, dt)
+    if steps * neurons > MOST_VALUES:
+        raise KzooError(
+            f"--duration: got {duration * 1e3:g} ms, {steps:,} steps for each of {neurons:,} voltages that are kept; "
+            f"expected at most {MOST_VALUES:,} numbers together. Simulate a shorter time, or take longer steps (--dt)."
+        )

@@ -6,7 +6,16 @@ from pathlib import Path
 
 import numpy as np
 
-from kzoo.bio_command.flags import add_engine, add_run, at_least, choice, new_parser, read_numbers, spellings
+from kzoo.bio_command.flags import (
+    add_engine,
+    add_run,
+    check_kept,
+    choice,
+    new_parser,
+    read_numbers,
+    spellings,
+    within,
+)
 from kzoo.bio_command.output import folder_for, say_engine, waiting, write
 from kzoo.errors import KzooError, UnknownName, did_you_mean
 
@@ -32,6 +41,7 @@ NETWORKS = {
     "graded": {"size": (None, 1), "amplitude": (None, 1e-9), "matrix": (None, 1), "largest": (None, 1)},
 }
 BRUNEL_SCALE = 0.4  # 5,000 neurons: seconds on any engine
+MOST_GRADED = 2000  # neurons of a matrix that is drawn: its eigenvalues take seconds
 
 
 def network(argv) -> int:
@@ -92,7 +102,7 @@ def network(argv) -> int:
     choice("engine", given.engine, ("auto", *engines.ENGINES))
     if not 0 <= given.skip < given.duration:
         raise KzooError(f"--skip: got {given.skip:g} ms; expected from 0 to below --duration, {given.duration:g} ms.")
-    at_least("trace", given.trace, 0)
+    within("trace", given.trace, 0)
     if given.name == "graded":
         return _graded(parser, given)
     return _spiking(parser, given)
@@ -112,6 +122,7 @@ def _spiking(parser, given) -> int:
     built = _built(given, getattr(networks, given.name))
     if given.trace > built.size:
         raise KzooError(f"--trace: got {given.trace}; expected at most {built.size}, the neurons of the network.")
+    check_kept(given.duration * 1e-3, given.dt * 1e-3, max(1, given.trace))
     folder = folder_for(given.out, given.name, "network")
     with waiting(f"Simulating {built.size:,} neurons ...") as tell:
         raster = networks.run(
@@ -167,7 +178,16 @@ def _built(given, make):
             default = defaults[argument].default
             setattr(given, flag, default if size == 1 else float(f"{default / size:.12g}"))
         options[argument] = getattr(given, flag) * size
-    return make(**options)
+    try:
+        return make(**options)
+    except KzooError as error:
+        if not str(error).startswith("rate: got "):
+            raise
+        # Of the spikes from outside, which no flag gives.
+        said = str(error).removeprefix("rate: got ")
+        raise KzooError(
+            f"eta: got {given.eta:g}, which with a weight of {given.weight:g} mV is a rate from outside of {said}"
+        ) from None
 
 
 def _results(given, raster):
@@ -271,6 +291,7 @@ def _graded(parser, given) -> int:
     dt, duration = given.dt * 1e-3, given.duration * 1e-3
     weights = _matrix(given)
     built = networks.Graded(weights)
+    check_kept(duration, dt, built.size)
     amplitude = (0.1 if given.amplitude is None else given.amplitude) * 1e-9
     stimulus = networks.Stimulus(currents.constant(duration, dt, amplitude), neurons=np.array([0]))
     folder = folder_for(given.out, given.name, "network")
@@ -323,11 +344,16 @@ def _matrix(given) -> np.ndarray:
     """W of a graded network: from a file, or drawn and scaled to a largest real part."""
     if given.matrix is None:
         size = 5 if given.size is None else given.size
-        at_least("size", size, 1)
+        within("size", size, 1, MOST_GRADED)
         largest = 0.8 if given.largest is None else given.largest
+        if not 0 < largest < 1:
+            raise KzooError(
+                f"--largest: got {largest:g}; expected above 0 and below 1: from 1 on the voltages grow without end."
+            )
         weights = np.random.default_rng(given.seed).normal(size=(size, size))
-        found = np.linalg.eigvals(weights).real.max()
-        return weights * (largest / found) if found > 0 else weights
+        found = np.linalg.eigvals(weights).real
+        # Where all are below 0, as half of those of one neuron are, the other sign has one above.
+        return weights * (largest / found.max() if found.max() > 0 else largest / found.min())
     for flag in ("size", "largest"):
         if getattr(given, flag) is not None:
             raise KzooError(f"--{flag} goes with a matrix that is drawn, not with --matrix.")

@@ -9,14 +9,17 @@ from kzoo.bio_command.flags import (
     add_engine,
     add_neuron,
     add_run,
-    at_least,
+    check_kept,
     choice,
     current_of,
     neuron_of,
     new_parser,
+    within,
 )
 from kzoo.bio_command.output import folder_for, say_engine, waiting, write
 from kzoo.errors import KzooError
+
+MOST_CURRENTS = 10_000  # of one curve
 
 
 def lif(argv) -> int:
@@ -36,6 +39,7 @@ def lif(argv) -> int:
     from kzoo.bio import analysis, neuron, theory
 
     parameters, dt, duration = neuron_of(given), given.dt * 1e-3, given.duration * 1e-3
+    check_kept(duration, dt)
     current, words = current_of(given, duration, dt)
     choice("engine", given.engine, neuron.ENGINES)
     folder = folder_for(given.out, "lif")
@@ -175,7 +179,7 @@ def fi(argv) -> int:
 
     if not given.low < given.high:
         raise KzooError(f"--from: got {given.low:g} nA; expected below --to, which is {given.high:g} nA.")
-    at_least("count", given.count, 2)
+    within("count", given.count, 2, MOST_CURRENTS)
     parameters, dt, duration = neuron_of(given), given.dt * 1e-3, given.duration * 1e-3
     currents = np.linspace(given.low, given.high, given.count) * 1e-9
     fine = np.linspace(given.low, given.high, 400) * 1e-9
