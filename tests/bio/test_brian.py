@@ -1,4 +1,8 @@
 import dataclasses
+import os
+import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -68,6 +72,42 @@ def test_a_timeout_ends_the_process_and_says_so():
     with pytest.raises(process.Failed, match=r"Brian2 took longer than the 0\.5 s"):
         brian.run(given, timeout=0.5)
     assert time.perf_counter() - start < 5
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+@pytest.mark.parametrize("seconds", [0.0, 0.7])
+def test_a_process_whose_parent_is_killed_ends(seconds):
+    """While Python starts, and while Brian2 is imported."""
+    code = "from kzoo.bio import networks; networks.run(networks.cuba(200), 1000.0, engine='brian-numpy')"
+    parent = subprocess.Popen([sys.executable, "-c", code])
+
+    def until(condition, limit):
+        deadline = time.monotonic() + limit
+        while not condition():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+    def children():
+        with open(f"/proc/{parent.pid}/task/{parent.pid}/children") as file:
+            return file.read().split()
+
+    def gone(child):
+        try:
+            with open(f"/proc/{child}/stat") as file:
+                return file.read().rsplit(")", 1)[1].split()[0] == "Z"
+        except OSError:
+            return True
+
+    until(children, 60)
+    (child,) = children()
+    try:
+        time.sleep(seconds)
+        parent.kill()
+        parent.wait()
+        until(lambda: gone(child), 20)
+    finally:
+        if not gone(child):
+            os.kill(int(child), signal.SIGKILL)
 
 
 def test_what_brian_says_is_in_the_error():

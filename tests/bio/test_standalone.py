@@ -360,6 +360,15 @@ def test_brunels_regimes_are_told_apart():
     assert rhythms[3] < 40
 
 
+@pytest.mark.skipif(not LINUX, reason="asks Linux who the parent is")
+def test_a_program_whose_parent_is_gone_ends_at_once():
+    given = standalone.encoded(plan.single(LIF(), np.zeros((10, 1)), DT, np.array([-70e-3])))
+    # The pid of another than this process, as after its death.
+    environment = {"KZOO_SIZE": "1", "KZOO_PARENT": str(os.getppid())}
+    with pytest.raises(process.Failed, match="ended with code 3:\nkzoo: whoever started this process is gone"):
+        process.call([str(standalone.program(plan.SINGLE))], given, "It", environment=environment)
+
+
 def test_what_a_program_refuses_is_said():
     binary = standalone.program(plan.SINGLE)
     given = standalone.encoded(plan.single(LIF(), np.zeros((10, 1)), DT, np.array([-70e-3])))

@@ -14,6 +14,15 @@ import os
 import signal
 import sys
 
+if __name__ == "__main__" and sys.platform == "linux":
+    # Whoever started this process waits for it; where that one is killed, nobody will read the answer. Before all that
+    # takes time, and asked once more, as it may be gone already.
+    import ctypes
+
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+    if os.environ.get("KZOO_PARENT", str(os.getppid())) != str(os.getppid()):
+        sys.exit("kzoo: whoever started this process is gone")
+
 # Only Brian2's imports: it warns of its own dependencies, and whoever reads stderr can do nothing about it.
 import warnings
 
@@ -198,11 +207,6 @@ def c_function(name, body, arguments, unit):
 
 
 if __name__ == "__main__":
-    if sys.platform == "linux":
-        # Whoever started this process waits for it; where that one is killed, nobody will read the answer.
-        import ctypes
-
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
     # What Brian2 or a compiler prints must not stand in the answer.
     answer = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)

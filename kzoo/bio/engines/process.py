@@ -71,12 +71,15 @@ def call(command, given: bytes, what: str, timeout=None, environment=None, folde
 
 
 def start(command, environment=None, folder=None, **streams) -> subprocess.Popen:
-    """A process in a session of its own; whoever starts it calls `end`."""
+    """A process in a session of its own; whoever starts it calls `end`.
+
+    It is told who that is by $KZOO_PARENT, so that it can see whether that one was gone before it looked.
+    """
     return subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env={**os.environ, **(environment or {})},
+        env={**os.environ, "KZOO_PARENT": str(os.getpid()), **(environment or {})},
         cwd=folder,
         start_new_session=True,
         **{"stdin": subprocess.DEVNULL, **streams},

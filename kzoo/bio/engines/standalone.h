@@ -25,6 +25,7 @@
 #ifdef __linux__
 #include <signal.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 #endif
 
 namespace kzoo {
@@ -46,6 +47,8 @@ inline void start() {
 #ifdef __linux__
     // Whoever started this process waits for it; where that one is killed, nobody will read the answer.
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    const char *parent = std::getenv("KZOO_PARENT");
+    if (parent && std::atol(parent) != getppid()) fail("whoever started this process is gone");
 #endif
     std::cout.rdbuf(std::cerr.rdbuf());
 }
