@@ -327,7 +327,11 @@ def _digit_tab(demo, tabs) -> None:
         asked, end = asked or start, good.get("to", OTHER)
         return gr.Tabs(selected="digit"), asked, end, *send(asked, end)
 
-    demo.load(restore, None, [tabs, drawing, to, *outputs], show_progress="hidden", **kit.PRIVATE)
+    # The pad itself is left alone when the page opens: an update of a component of ours that is not drawn yet takes its
+    # properties away. It gets a link's drawing once its tab is there.
+    wanted = gr.State(start)
+    wanted.change(lambda text: text, wanted, drawing, **quick, **kit.PRIVATE)
+    demo.load(restore, None, [tabs, wanted, to, *outputs], show_progress="hidden", **kit.PRIVATE)
 
 
 def _new_tab(demo, tabs) -> None:
