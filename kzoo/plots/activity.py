@@ -20,6 +20,7 @@ The object, version 1. Of a large network every so-many-th neuron is drawn; the 
 import base64
 import contextlib
 import html
+import itertools
 import json
 import math
 import shutil
@@ -183,7 +184,7 @@ def save_activity(
             and speed, and asks nobody for anything.
         title: stands above it.
         seconds: of the film; the whole record is shown in that time. Of a page, how fast it starts.
-        fps: pictures a second of the film.
+        fps: pictures a second of the film; of a .gif at most 50, since browsers play more of them slowly.
         fade: seconds of the network's time in which a light falls to 1/e; by default 0.15 s of the film.
         progress: called with the number of pictures done, after each; None calls nothing.
 
@@ -204,10 +205,16 @@ def save_activity(
         write_text(path, activity_page(data, title=title, seconds=seconds, fade=fade))
         return path
     told = {"title": title, "fade": fade, "seconds": seconds}
-    frames = activity_frames(data, count=max(2, round(seconds * fps)), **told)
+    if kind == ".gif":
+        fps = min(fps, 50.0)
+    count = max(2, round(seconds * fps))
+    frames = activity_frames(data, count=count, **told)
     with replacing(path) as temporary:
         if kind == ".gif":
-            _write_gif(temporary, frames, activity_frames(data, count=7, **told), fps, progress)
+            # In hundredths of a second, as GIF counts: at 30 a second 3, 4, 3, 3, 4, 3, ...
+            ends = [round(100 * done / fps) for done in range(count + 1)]
+            lengths = [10 * (after - before) for before, after in itertools.pairwise(ends)]
+            _write_gif(temporary, frames, activity_frames(data, count=7, **told), lengths, progress)
         else:
             _write_mp4(temporary, frames, fps, progress, _ffmpeg(path))
     return path
@@ -349,7 +356,7 @@ def _ffmpeg(path) -> str:
     return program
 
 
-def _write_gif(path, frames, samples, fps, progress):
+def _write_gif(path, frames, samples, lengths, progress):
     from PIL import Image  # comes with matplotlib
 
     # One table of colours for the whole film, made of a few of its pictures: with one each, the colours flicker.
@@ -364,8 +371,7 @@ def _write_gif(path, frames, samples, fps, progress):
     others = pictures()
     first = next(others)
     # Pillow takes them one by one, so that no more than one is held as it was drawn.
-    # GIF counts in hundredths of a second.
-    first.save(path, format="GIF", save_all=True, append_images=others, duration=10 * round(100 / fps), loop=0)
+    first.save(path, format="GIF", save_all=True, append_images=others, duration=lengths, loop=0)
 
 
 def _write_mp4(path, frames, fps, progress, program):

@@ -385,15 +385,19 @@ def spiking_layers(
 
 
 def _readout(axes, readout, names, target):
-    answer = int(readout[-1].argmax())
+    ends = readout[-1]
+    answer = int(ends.argmax())
     for k in range(readout.shape[1]):
         told = k in (answer, target)
         shade = BLUE if k == answer else VERMILLION if k == target else GREY
         axes.plot(readout[:, k], color=shade, linewidth=2.2 if told else 0.9, alpha=1 if told else 0.5)
-        if told:
-            axes.annotate(
-                f" {names[k]}", (1, readout[-1, k]), xycoords=("axes fraction", "data"), color=shade, va="center"
-            )
+    shown = {answer: BLUE} if target in (None, answer) else {answer: BLUE, target: VERMILLION}
+    low, high = axes.get_ylim()
+    near = len(shown) == 2 and ends[answer] - ends[target] < 0.3 * (high - low)
+    for k, shade in shown.items():
+        # Two that end close together stand one above and one below their lines' ends.
+        side = ("bottom" if k == answer else "top") if near else "center"
+        axes.annotate(f" {names[k]}", (1, ends[k]), xycoords=("axes fraction", "data"), color=shade, va=side)
     right = "" if target is None else ", right" if target == answer else f", wrong: it is {names[target]}"
     axes.set_title(f"answer {names[answer]}{right}", fontsize=LABEL, loc="left", pad=3)
     axes.grid(alpha=0.25)

@@ -160,6 +160,18 @@ def test_a_gif_lasts_as_long_as_it_was_asked_to(tmp_path):
     assert seen == list(range(1, 11))
 
 
+@pytest.mark.parametrize(("fps", "count"), [(30, 30), (12, 12), (300, 50)])
+def test_a_gif_lasts_as_long_where_its_pictures_take_no_whole_hundredths(tmp_path, fps, count):
+    from PIL import Image, ImageSequence
+
+    path = activity.save_activity(made(), tmp_path / "a.gif", seconds=1, fps=fps)
+    with Image.open(path) as film:
+        lengths = [picture.info["duration"] for picture in ImageSequence.Iterator(film)]
+    assert sum(lengths) == 1000
+    assert len(lengths) == count
+    assert min(lengths) >= 20  # browsers play what is shorter slowly
+
+
 @pytest.mark.parametrize(("name", "words"), [("a.avi", "ends in .gif, .mp4, .html"), ("a", "ends in")])
 def test_another_ending_is_refused(tmp_path, name, words):
     with pytest.raises(ValueError, match=words):
