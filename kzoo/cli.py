@@ -22,7 +22,7 @@ _COMMANDS = {
     "generate": "continue a text, or make images, with a trained model",
     "bio": "simulated spiking neurons and networks: figures, numbers, theory, films",
     "publish": "turn a finished run into a preset folder",
-    "convert": "a model of Hugging Face's transformers to a preset, and back",
+    "convert": "a model of Hugging Face's transformers, or a graph of NIR, to a preset, and back",
     "demo": "live demos in the browser: list them, run one, write one as a Hugging Face Space",
     "doctor": "versions, backends, devices, caches, and what is missing",
 }
@@ -154,12 +154,14 @@ def _convert(argv) -> int:
     parser = argparse.ArgumentParser(
         prog="kzoo convert",
         description="A GPT-2, Mamba or Mamba-2 of Hugging Face's transformers becomes a preset; a transformer or mamba "
-        "of kzoo becomes a folder for transformers. The source decides which way.",
+        "of kzoo becomes a folder for transformers. A graph of NIR, a file that ends with .nir, becomes a preset; an "
+        "snn of kzoo becomes one. The source and --to decide which way.",
     )
     parser.add_argument(
-        "source", help="a folder with config.json and model.safetensors, or hf://owner/name; or a preset, run or .keras"
+        "source",
+        help="a folder with config.json and model.safetensors, hf://owner/name, or a .nir; or a preset, run or .keras",
     )
-    parser.add_argument("--to", required=True, metavar="FOLDER", help="the folder to write")
+    parser.add_argument("--to", required=True, metavar="FOLDER", help="the folder to write, or a file that ends .nir")
     parser.add_argument("--half", action="store_true", help="store a preset's weights as float16, which rounds them")
     parser.add_argument("--force", action="store_true", help="replace what an earlier conversion wrote into the folder")
     parser.add_argument(
@@ -169,8 +171,13 @@ def _convert(argv) -> int:
         metavar="KEY",
         help="pass over a setting of config.json that kzoo does not know; may be given several times",
     )
+    parser.add_argument("--dt", type=float, metavar="SECONDS", help="of one step in a .nir (written: 0.0001)")
     given = parser.parse_args(argv)
     registry.refuse_folder_of_runs(given.source)
+    if given.source.endswith(".nir") or given.to.endswith(".nir"):
+        return _convert_nir(given, shlex.join(["kzoo", "convert", *argv]))
+    if given.dt is not None:
+        raise KzooError("--dt is for a source or --to that ends with .nir; neither does.")
 
     from kzoo.convert import hub, huggingface
     from kzoo.models.preset import load_model
@@ -202,6 +209,24 @@ def _convert(argv) -> int:
             f"tokenizer.json of the weights into {given.to}."
         )
     print(f"Load it with:  kzoo.from_preset({_quoted(given.to)})")
+    return 0
+
+
+def _convert_nir(given, command: str) -> int:
+    if given.ignore or (given.half and given.to.endswith(".nir")):
+        raise KzooError(f"{'--ignore' if given.ignore else '--half'} does not go with a graph of NIR; leave it out.")
+
+    from kzoo.convert import nir
+    from kzoo.models.preset import load_model
+
+    if not given.to.endswith(".nir"):
+        nir.to_preset(given.source, given.to, command=command, dt=given.dt, half=given.half, overwrite=given.force)
+        print(f"Wrote {given.to}. Load it with:  kzoo.from_preset({_quoted(given.to)})")
+        return 0
+    if given.source.endswith(".nir"):
+        raise KzooError("The source and --to both end with .nir; a graph becomes a preset, in a folder.")
+    nir.write(load_model(given.source), given.to, nir.DT if given.dt is None else given.dt, overwrite=given.force)
+    print(f"Wrote {given.to}, a graph of NIR. Load it with:  nir.read({_quoted(given.to)})")
     return 0
 
 

@@ -12,18 +12,37 @@ not read: dt, and the model's arguments.
 """
 
 import json
+from pathlib import Path
 
 import numpy as np
 
 from kzoo import registry
 from kzoo.errors import KzooError, RecipeError
+from kzoo.files import replacing, replacing_folder, write_text
+from kzoo.models import preset
 
-__all__ = ["from_nir", "read", "to_nir", "write"]
+__all__ = ["SUFFIX", "from_nir", "read", "to_nir", "to_preset", "write"]
+
+SUFFIX = ".nir"
 
 # Seconds that a step is taken to last, as snnTorch takes it.
 DT = 1e-4
 # Arguments of the model that no graph holds.
 _OUTSIDE = ("input_shape", "steps", "encoder", "integration", "surrogate", "slope")
+
+_CARD = """\
+# {name}
+
+An snn with {parameters:,} parameters, its weights those of {source}, a graph of NIR, converted by
+
+    {command}
+
+```python
+import kzoo
+
+model = kzoo.from_preset("{name}")
+```
+"""
 
 
 def _nir():
@@ -96,8 +115,10 @@ def from_nir(graph, *, dt: float | None = None, **arguments):
     told = graph.metadata if isinstance(graph.metadata, dict) else {}
     dt = told.get("dt") if dt is None else dt
     if dt is None:
-        raise KzooError(f"The graph does not say how long a step lasts, and NIR does not either: give dt={DT} seconds.")
-    dt = _check_dt(float(dt))
+        raise KzooError(
+            f"The graph does not say how long a step lasts, and NIR does not either: give dt={DT} seconds (--dt {DT})."
+        )
+    dt = _check_dt(dt)
     chain = _chain(nir, graph)
     products, membranes = chain[::2], chain[1::2]
     taus = np.concatenate([np.ravel(node.tau) for _, node in membranes]) / dt
@@ -106,7 +127,10 @@ def from_nir(graph, *, dt: float | None = None, **arguments):
             f"The neurons of the graph have time constants from {taus.min():g} to {taus.max():g} steps; kzoo's snn has "
             "one for all."
         )
-    known = json.loads(told["kzoo"]) if "kzoo" in told else {"integration": "euler"}
+    try:
+        known = dict(json.loads(told["kzoo"])) if "kzoo" in told else {"integration": "euler"}
+    except (TypeError, ValueError):
+        raise KzooError(f"The graph's metadata are damaged: got kzoo={told['kzoo']!r}; expected JSON.") from None
     exact = known.pop("tau", None)
     # Single precision wrote it; where the metadata says the same, they say it whole.
     tau = exact if exact is not None and abs(exact - taus[0]) < 1e-6 * exact else float(taus[0])
@@ -139,18 +163,63 @@ def from_nir(graph, *, dt: float | None = None, **arguments):
     return model
 
 
-def write(model, path, dt: float = DT) -> None:
-    """Writes `to_nir(model, dt)` into a file of NIR's, .nir."""
-    _nir().write(str(path), to_nir(model, dt))
+def write(model, path, dt: float = DT, *, overwrite: bool = False) -> None:
+    """Writes `to_nir(model, dt)` into a file of NIR's, .nir.
+
+    Raises:
+        KzooError: as `to_nir`, or if there is something at that path; `overwrite` replaces a file.
+    """
+    path = Path(path)
+    if path.is_dir() or (path.exists() and not overwrite):
+        what = "is a folder" if path.is_dir() else "is already there, and was not touched. To replace it, add --force"
+        raise KzooError(f"{path} {what}; or name another file.")
+    graph = to_nir(model, dt)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as temporary:
+        _nir().write(str(temporary), graph)
 
 
 def read(path, *, dt: float | None = None, **arguments):
-    """`from_nir` of a file of NIR's."""
-    graph = _nir().read(str(path))
+    """`from_nir` of a file of NIR's.
+
+    Raises:
+        KzooError: as `from_nir`, or if the file is missing or damaged.
+    """
+    nir = _nir()
+    if not Path(path).is_file():
+        raise KzooError(f"There is no file {path}.")
+    try:
+        graph = nir.read(str(path))
+    except Exception as error:  # whatever h5py and nir come upon in a file of others
+        raise KzooError(f"{path} is damaged, or no graph of NIR: {error}") from error
     return from_nir(graph, dt=dt, **arguments)
 
 
+def to_preset(path, to, *, command: str, dt: float | None = None, half: bool = False, overwrite: bool = False) -> None:
+    """Converts a file of NIR's into a preset folder.
+
+    Args:
+        path, dt: As for `read`.
+        to: The preset folder; it is made where it is missing.
+        command: How it was converted: for the model card.
+        half: Whether to store weights as float16, which rounds them.
+        overwrite: Whether to replace a preset that the folder holds.
+
+    Raises:
+        KzooError: as `read`, or if the folder is not free.
+    """
+    to = Path(to)
+    preset.check_free(to, overwrite, "To replace it, add --force (in Python: overwrite=True); or name another folder.")
+    model = read(path, dt=dt)
+    with replacing_folder(to) as temporary:
+        preset.write(model, temporary, half=half)
+        name, parameters = to.resolve().name, model.count_params()
+        card = _CARD.format(name=name, parameters=parameters, source=path, command=command)
+        write_text(temporary / "README.md", card)
+
+
 def _check_dt(dt):
+    dt = dt.item() if isinstance(dt, np.generic) else dt  # as a file's metadata hold it
     if isinstance(dt, bool) or not isinstance(dt, (int, float)) or not 0 < dt < float("inf"):
         raise KzooError(f"dt: got {dt!r}; expected seconds above 0, such as {DT}.")
     return dt

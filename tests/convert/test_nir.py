@@ -1,16 +1,19 @@
-"""The SNN as a graph of NIR: there and back to the bit, and read by snnTorch and Norse."""
+"""The SNN as a graph of NIR: there and back to the bit, by the command too, and read by snnTorch and Norse."""
 
+import sys
 import warnings
 
 import numpy as np
 import pytest
 
 import kzoo
+from kzoo.cli import main
 from kzoo.errors import KzooError
 
 nir = pytest.importorskip("nir")
 
 from kzoo.convert import nir as convert  # noqa: E402
+from kzoo.models import preset  # noqa: E402
 
 SMALL = {
     "input_shape": (6,),
@@ -116,6 +119,77 @@ def test_resistances_and_thresholds_of_others_go_into_the_weights():
         np.testing.assert_allclose(other, own, rtol=0, atol=2e-6)
 
 
+@pytest.fixture
+def ours(tmp_path):
+    """A preset's folder, as text."""
+    preset.save(small(), tmp_path / "ours", half=False)
+    return str(tmp_path / "ours")
+
+
+def test_the_command_goes_there_and_back_to_the_bit(ours, tmp_path, capsys):
+    graph, again = str(tmp_path / "new" / "model.nir"), str(tmp_path / "again")
+    assert main(["convert", ours, "--to", graph, "--dt", "1e-3"]) == 0
+    assert nir.read(graph).metadata["dt"] == 1e-3
+    assert main(["convert", graph, "--to", again]) == 0
+    assert f'kzoo.from_preset("{again}")' in capsys.readouterr().out
+    model, other = kzoo.from_preset(ours), kzoo.from_preset(again)
+    assert {**other.get_config(), "name": ""} == {**model.get_config(), "name": ""}
+    for weight, same in zip(model.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(weight, same)
+    assert f"kzoo convert {graph} --to {again}" in (tmp_path / "again" / "README.md").read_text()
+    for source, to in ((ours, graph), (graph, again)):
+        assert main(["convert", source, "--to", to]) == 2
+        assert "To replace it, add --force" in capsys.readouterr().err
+        assert main(["convert", source, "--to", to, "--force"]) == 0
+
+
+def test_what_the_command_refuses_is_one_message(ours, tmp_path, capsys):
+    graph, broken, foreign = (str(tmp_path / f"{name}.nir") for name in ("model", "broken", "foreign"))
+    (tmp_path / "broken.nir").write_text("no HDF5")
+    (tmp_path / "folder.nir").mkdir()
+    strange = convert.to_nir(small())
+    strange.metadata.clear()
+    nir.write(foreign, strange)
+    to = str(tmp_path / "to")
+    cases = [
+        ([str(tmp_path / "none.nir"), "--to", to], "There is no file"),
+        ([broken, "--to", to], "is damaged, or no graph of NIR"),
+        ([foreign, "--to", to], "(--dt 0.0001)"),
+        ([foreign, "--to", to, "--dt", "0"], "dt: got 0.0; expected seconds above 0"),
+        ([ours, "--to", graph, "--dt", "nan"], "dt: got nan; expected seconds above 0"),
+        ([ours, "--to", graph, "--half"], "--half does not go with a graph of NIR"),
+        ([foreign, "--to", to, "--ignore", "a"], "--ignore does not go with a graph of NIR"),
+        ([foreign, "--to", graph], "both end with .nir"),
+        ([ours, "--to", str(tmp_path / "folder.nir")], "is a folder; or name another file"),
+        (["mlp_digits", "--to", graph], "networks of spiking neurons; received a MLP"),
+        ([ours, "--to", to, "--dt", "1"], "--dt is for a source or --to that ends with .nir"),
+    ]
+    for argv, words in cases:
+        assert main(["convert", *argv]) == 2, argv
+        assert words in capsys.readouterr().err
+    assert not (tmp_path / "to").exists()
+    assert not (tmp_path / "model.nir").exists()
+    assert main(["convert", foreign, "--to", to, "--dt", "1e-4"]) == 0
+
+
+def test_without_nirs_package_the_command_says_how_to_get_it(ours, tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "nir", None)
+    for argv in ([ours, "--to", str(tmp_path / "a.nir")], [str(tmp_path / "a.nir"), "--to", str(tmp_path / "b")]):
+        assert main(["convert", *argv]) == 2
+        assert "pip install nir" in capsys.readouterr().err
+
+
+def test_a_step_that_no_number_of_seconds_is_is_refused(tmp_path):
+    graph = convert.to_nir(small())
+    for dt in ("fast", True, -1.0, np.nan):
+        with pytest.raises(KzooError, match=r"dt: got .*; expected seconds above 0"):
+            convert.from_nir(graph, dt=dt)
+    graph.metadata["dt"] = "fast"
+    with pytest.raises(KzooError, match="dt: got 'fast'"):
+        convert.from_nir(graph)
+    assert convert.from_nir(graph, dt=np.float32(1e-4)).tau == pytest.approx(7.3, rel=1e-6)
+
+
 def test_what_nir_cannot_express_is_refused():
     with pytest.raises(KzooError, match=r"NIR has no refractory period; this model has t_ref=2\.0"):
         convert.to_nir(small(t_ref=2.0))
@@ -140,6 +214,7 @@ def test_a_graph_that_is_no_such_network_is_refused():
 
     cases = [
         (lambda graph: graph.metadata.clear(), "does not say how long a step lasts"),
+        (lambda graph: graph.metadata.update(kzoo="{"), "metadata are damaged: got kzoo='{'; expected JSON"),
         (other("lif_2", tau=1.0), "time constants from 7.3 to 10000 steps"),
         (other("lif_1", v_reset=-1.0), "lif_1: got a v_reset that is not v_leak"),
         (other("lif_1", v_threshold=0.0), "lif_1: got a v_threshold at or below v_leak"),
