@@ -10,6 +10,7 @@ Axis letters: b batch, t time, u units.
 import math
 
 import keras
+import numpy as np
 from keras import ops
 
 from kzoo import backend
@@ -35,17 +36,23 @@ class _Leaky(keras.layers.Layer):
             raise ValueError(
                 f"{type(self).__name__}: got integration={integration!r}; allowed: {', '.join(INTEGRATIONS)}."
             )
-        if integration == "euler" and dt > tau:
+        if integration == "euler" and self.dt > self.tau:
             raise ValueError(
-                f"{type(self).__name__}: got dt={dt!r}, longer than tau={tau!r}, with which Euler's step overshoots. "
-                'Take a shorter dt, or integration="exact".'
+                f"{type(self).__name__}: got dt={self.dt!r}, longer than tau={self.tau!r}, with which Euler's "
+                'step overshoots. Take a shorter dt, or integration="exact".'
             )
         self.integration = integration
+        if self.decay == 1:
+            raise ValueError(
+                f"{type(self).__name__}: got dt={self.dt!r} and tau={self.tau!r}, with which nothing decays in a step. "
+                "Take a shorter tau."
+            )
         self.supports_masking = True
         self.input_spec = keras.InputSpec(ndim=3)
 
     def _number(self, key, value, above=None, least=None):
-        """A finite number in its bounds."""
+        """A finite number in its bounds, as one of Python's own, which a configuration keeps."""
+        value = value.item() if isinstance(value, np.generic) else value
         number = not isinstance(value, bool) and isinstance(value, (int, float)) and math.isfinite(value)
         if not number or (above is not None and value <= above) or (least is not None and value < least):
             bound = f" above {above}" if above is not None else f" of at least {least}" if least is not None else ""
@@ -143,10 +150,10 @@ class LIF(_Leaky):
         self.v_threshold = self._number("v_threshold", v_threshold)
         self.v_reset = self._number("v_reset", v_reset)
         self.t_ref = self._number("t_ref", t_ref, least=0)
-        if v_reset >= v_threshold:
+        if self.v_reset >= self.v_threshold:
             raise ValueError(
-                f"LIF: got v_reset={v_reset!r}; expected less than v_threshold={v_threshold!r}, so that a reset ends "
-                "a spike."
+                f"LIF: got v_reset={self.v_reset!r}; expected less than v_threshold={self.v_threshold!r}, so that a "
+                "reset ends a spike."
             )
         if surrogate not in spikes.SURROGATES:
             raise ValueError(f"LIF: got surrogate={surrogate!r}; allowed: {', '.join(spikes.SURROGATES)}.")

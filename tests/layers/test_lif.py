@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib.util
+import json
 import os
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 from checks import check_layer
 from keras import ops
 
+from kzoo.backend import value_and_grad
 from kzoo.bio import neuron as bio
 from kzoo.bio import parameters
 from kzoo.layers.lif import LIF, LeakyIntegrator
@@ -187,6 +189,62 @@ def test_lif_keeps_the_contract(arguments, tmp_path):
     check_layer(LIF, {**arguments, "steps": 6}, (4,), tmp_path)
 
 
+@pytest.mark.parametrize(("surrogate", "default"), [("fast_sigmoid", 25.0), ("arctan", 2.0)])
+def test_the_gradient_has_the_slope_that_was_asked_for(surrogate, default):
+    dense = keras.layers.Dense(4, use_bias=False)
+    x = currents()
+    dense.build(x.shape)
+
+    def gradient(slope):
+        layer = LIF(4, tau=3.0, resistance=2.0, surrogate=surrogate, slope=slope)
+        late = ops.arange(20, dtype="float32")[:, None]  # each step counts differently
+        found = value_and_grad(lambda: ops.sum(layer(dense(x)) * late), dense.trainable_variables)
+        return numpy_of(found[1][0])
+
+    np.testing.assert_array_equal(gradient(None), gradient(default))
+    assert np.abs(gradient(7.0) - gradient(None)).max() > 0.1 * np.abs(gradient(None)).max()
+
+
+@pytest.mark.parametrize("t_ref", [0.0, 3.0])
+def test_the_voltages_alone_have_the_gradient_that_they_have_beside_unused_spikes(t_ref):
+    dense, layer = keras.layers.Dense(4, use_bias=False), LIF(**{**DYNAMICS, "t_ref": t_ref}, return_voltages=True)
+    x = currents()
+    dense.build(x.shape)
+
+    def gradient(share):
+        def loss():
+            spikes, voltages = layer(dense(x))
+            return ops.sum(voltages * voltages) + (0 if share is None else share * ops.sum(spikes))
+
+        return numpy_of(value_and_grad(loss, dense.trainable_variables)[1][0])
+
+    alone = gradient(None)
+    assert np.abs(alone).max() > 0.1
+    np.testing.assert_allclose(alone, gradient(0.0), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("flags", "masks"),
+    [
+        ({}, "m"),
+        ({"return_voltages": True}, ["m", "m"]),
+        ({"return_state": True}, ["m", None, None]),
+        ({"return_voltages": True, "return_state": True}, ["m", "m", None, None]),
+    ],
+)
+def test_spikes_and_voltages_keep_the_mask_and_a_state_has_none(flags, masks):
+    assert LIF(4, **flags).compute_mask(None, "m") == masks
+
+
+def test_a_neuron_that_is_never_refractory_leaves_the_wait_of_its_state_alone():
+    layer, v = LIF(4, tau=1.0), np.zeros((1, 4), "float32")
+    for wait in (0.0, 3.0):
+        given = [ops.convert_to_tensor(v), ops.full((1, 4), wait)]
+        spikes, (_, after) = layer.advance(ops.full((1, 4), 50.0), given)
+        assert numpy_of(spikes).all()
+        np.testing.assert_array_equal(numpy_of(after), np.full((1, 4), wait))
+
+
 def test_leaky_integrator_keeps_the_contract(tmp_path):
     given = {"units": 4, "tau": 3.0, "resistance": 2.0, "v_rest": 0.1, "dt": 0.5, "integration": "euler"}
     check_layer(LeakyIntegrator, given, (5, 4), tmp_path)
@@ -229,6 +287,14 @@ def test_the_parameters_of_kzoo_bio_are_the_layers_arguments():
     assert layer.neuron.wait == parameters.LIF().refractory_steps(DT) - 1
 
 
+def test_the_numbers_of_numpy_are_numbers():
+    layer = LIF(4, tau=np.float32(3), t_ref=np.int64(2), v_reset=np.float64(-1), slope=np.float16(2))
+    assert layer.tau == 3
+    json.dumps(layer.get_config())
+    with pytest.raises(ValueError, match="got tau=True"):
+        LIF(4, tau=np.True_)
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -241,6 +307,8 @@ def test_the_parameters_of_kzoo_bio_are_the_layers_arguments():
         ({"t_ref": -1}, "t_ref=-1; expected a finite number of at least 0"),
         ({"dt": 0}, "dt=0; expected a finite number above 0"),
         ({"dt": 30.0, "integration": "euler"}, r"dt=30\.0, longer than tau=20\.0, with which Euler's step overshoots"),
+        ({"tau": 1e17}, r"dt=1\.0 and tau=1e\+17, with which nothing decays in a step. Take a shorter tau"),
+        ({"dt": 1e-17, "integration": "euler"}, r"dt=1e-17 and tau=20\.0, with which nothing decays"),
         ({"integration": "rk4"}, "integration='rk4'; allowed: exact, euler"),
         ({"surrogate": "relu"}, "surrogate='relu'; allowed: straight_through, fast_sigmoid, arctan"),
         ({"slope": 0}, "slope=0; expected a finite number above 0"),
