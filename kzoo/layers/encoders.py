@@ -39,7 +39,7 @@ class RateEncoder(_Encoder):
 
     Args:
         steps: t.
-        seed: An int; None takes one from `kzoo.seeds`, else from Python's `random`, as Keras does.
+        seed: An int from 0 to 2**31 - 1; None takes one from `kzoo.seeds`, else from Python's `random`, as Keras does.
     """
 
     def __init__(self, steps: int, seed: int | None = None, **kwargs):
@@ -47,6 +47,8 @@ class RateEncoder(_Encoder):
         if seed is None:
             drawn = seeds.default()
             seed = random.randint(1, 10**9) if drawn is None else drawn  # the range that Keras draws from
+        if type(seed) is not int or not 0 <= seed < 2**31:  # what every backend's generator takes
+            raise ValueError(f"RateEncoder: got seed={seed!r}; expected a whole number from 0 to 2**31 - 1.")
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
 

@@ -73,3 +73,15 @@ def test_half_precision_codes_in_zeros_and_ones(policy):
 def test_a_number_of_steps_that_is_none_is_refused():
     with pytest.raises(ValueError, match="RateEncoder needs a whole number of at least 1; received steps=0"):
         RateEncoder(0)
+
+
+@pytest.mark.parametrize("seed", [2**31, 2**70, -1, 1.5, True, "a"])
+def test_a_seed_that_some_backend_does_not_take_is_refused(seed):
+    with pytest.raises(ValueError, match=r"RateEncoder: got seed=.*; expected a whole number from 0 to 2\*\*31 - 1"):
+        RateEncoder(4, seed=seed)
+
+
+def test_the_largest_seed_draws():
+    layer = RateEncoder(4, seed=2**31 - 1)
+    for training in (False, True):
+        assert 0 < numpy_of(layer(X, training=training)).mean() < 1
