@@ -70,7 +70,7 @@ class SNN(Classifier):
         encoder: "current", "rate" or "latency".
         readout: "voltage" or "spikes".
         tau: Membrane time constant, in steps.
-        t_ref: Refractory period, in steps; one of at most 1 holds nothing up.
+        t_ref: Refractory period, in steps; below 2 it holds nothing up.
         surrogate, slope, integration: As in `kzoo.layers.lif.LIF`.
     """
 
@@ -98,8 +98,9 @@ class SNN(Classifier):
         choice("surrogate", surrogate, SURROGATES)
         choice("integration", integration, INTEGRATIONS)
         # Any resistance tells the decay; the one that the layers get follows from it.
-        decay = LeakyIntegrator(1, tau, integration=integration).decay
-        membrane = {"tau": tau, "resistance": 1 / (1 - decay), "integration": integration}
+        neuron = LIF(1, tau, t_ref=t_ref, surrogate=surrogate, slope=slope, integration=integration)
+        tau, t_ref, slope = neuron.tau, neuron.t_ref, neuron.slope  # numbers of Python, for the configuration
+        membrane = {"tau": tau, "resistance": 1 / (1 - neuron.decay), "integration": integration}
         spiking = {**membrane, "t_ref": t_ref, "surrogate": surrogate, "slope": slope}
 
         inputs = keras.Input(tuple(input_shape))

@@ -1,5 +1,7 @@
 """The SNN against a loop over its neurons in float64 NumPy, and what is the same on every backend."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -90,6 +92,13 @@ def test_the_shipped_network_reads_digits_and_most_of_its_neurons_are_silent_mos
     assert 0.02 < model.spike_trains(data.x_test[:50])["lif_1"].mean() < 0.4
 
 
+def test_a_configuration_holds_the_numbers_of_numpy_as_numbers():
+    given = {"tau": np.float32(3), "t_ref": np.int64(2), "slope": np.float64(4)}
+    config = registry.create_model("snn", input_shape=(4,), hidden_dims=(3,), **given).get_config()
+    kept = json.loads(json.dumps(config))
+    assert {key: kept[key] for key in given} == given
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -101,6 +110,7 @@ def test_the_shipped_network_reads_digits_and_most_of_its_neurons_are_silent_mos
         ({"integration": "rk4"}, r"model\.integration: got 'rk4'; allowed: exact, euler"),
         ({"tau": 0.0}, r"tau=0\.0; expected a finite number above 0"),
         ({"tau": 0.5, "integration": "euler"}, r"dt=1\.0, longer than tau=0\.5"),
+        ({"tau": 1e17}, r"tau=1e\+17, with which nothing decays in a step"),
         ({"t_ref": -1.0}, r"t_ref=-1\.0; expected a finite number of at least 0"),
         ({"slope": -1.0}, r"slope=-1\.0; expected a finite number above 0"),
     ],
