@@ -95,7 +95,7 @@ def membrane(
         if v_rest is not None:
             axes.axhline(v_rest / MILLI, color=GREY, linestyle=":", linewidth=1.2, label="rest")
         total = int(spikes[:, k].sum())
-        said = f"{total} spike{'' if total == 1 else 's'}, {total / (steps * dt):.3g} Hz"
+        said = f"{total} spike{'' if total == 1 else 's'} in {steps * dt / MILLI:.4g} ms"
         label(axes, y="V (mV)")
         axes.set_title(said if count == 1 else f"{names[k]}: {said}", fontsize=LABEL, loc="left")
         axes.grid(alpha=0.25)

@@ -5,6 +5,7 @@ Numbers come in SI units (seconds, volts, hertz) and are drawn in those of the f
 Axis letters: t steps, n neurons, s spikes, k points of a curve, c classes.
 """
 
+import textwrap
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -135,7 +136,7 @@ def spectrum(frequencies, power, *, title: str, highest: float = 500.0, lowest: 
             f"no frequency lies from {lowest:g} to {highest:g} Hz; received {frequencies.min():g} to "
             f"{frequencies.max():g} Hz. A longer record has lower frequencies, a finer bin higher ones."
         )
-    figure = new_figure(8.0, 4.2, title)
+    figure = new_figure(8.0, 4.2, textwrap.fill(title, 60))
     axes = figure.add_subplot()
     for k, (name, values) in enumerate(curves.items()):
         peak = frequencies[sought][values[sought].argmax()]

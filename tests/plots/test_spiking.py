@@ -48,14 +48,14 @@ def test_each_spike_is_a_stroke_from_threshold_to_twenty_millivolts_above_it():
     above = membrane(*record()).axes[0]
     (strokes,) = above.collections
     np.testing.assert_allclose(strokes.get_segments(), [[[5, -50], [5, -30]], [[25, -50], [25, -30]]])
-    assert above.get_title(loc="left") == "2 spikes, 50 Hz"
+    assert above.get_title(loc="left") == "2 spikes in 40 ms"
 
 
 def test_several_neurons_have_a_panel_each_and_a_shared_current_is_drawn_once():
     current, voltage, spikes = record(n=3)
     figure = draw(membrane(current[:, 0], voltage, spikes))
     assert len(figure.axes) == 4
-    assert figure.axes[1].get_title(loc="left") == "neuron 2: 0 spikes, 0 Hz"
+    assert figure.axes[1].get_title(loc="left") == "neuron 2: 0 spikes in 40 ms"
     assert len(figure.axes[-1].lines) == 1
     assert len(draw(membrane(current, voltage, spikes)).axes[-1].lines) == 3
     many = draw(membrane(*record(n=9)))
