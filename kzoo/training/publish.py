@@ -131,7 +131,9 @@ def _complete(folder: Path, name: str, recipe: Recipe, env: dict, trained: dict)
         data=recipe.data.name,
         figures=_rows(metrics, chose),
         measured=f" {model.measured}" if getattr(model, "measured", "") else "",
-        probe="what the model gives for one seed" if task.name == "generation" else "the outputs for a few fixed inputs",
+        probe="what the model gives for one seed"
+        if task.name == "generation"
+        else "the outputs for a few fixed inputs",
         description=data.description,
         license=data.license,
         limits=_LIMITS.get(
