@@ -66,12 +66,14 @@ class SNN(Classifier):
         input_shape: Shape of one sample, (h, w, c) or (d,), its values in [0, 1] for the codes made of spikes.
         num_classes: k.
         hidden_dims: Neurons of each hidden layer, at least one layer.
-        steps: t.
+        steps: How many steps an input is shown for, t.
         encoder: "current", "rate" or "latency".
         readout: "voltage" or "spikes".
         tau: Membrane time constant, in steps.
         t_ref: Refractory period, in steps; below 2 it holds nothing up.
-        surrogate, slope, integration: As in `kzoo.layers.lif.LIF`.
+        surrogate: What stands in for the slope of a step, one of `kzoo.ops.spikes.SURROGATES`.
+        slope: The surrogate's, above 0; None for its default there.
+        integration: "exact", or "euler", which NIR's readers take.
     """
 
     def __init__(
