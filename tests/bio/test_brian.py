@@ -88,15 +88,20 @@ def test_a_process_whose_parent_is_killed_ends(seconds):
             time.sleep(0.01)
 
     def children():
+        """Those that run the worker: imports start short-lived processes of their own, such as ldconfig."""
         with open(f"/proc/{parent.pid}/task/{parent.pid}/children") as file:
-            return file.read().split()
+            return [child for child in file.read().split() if b"brian_worker" in read(child, "cmdline")]
+
+    def read(child, name):
+        try:
+            with open(f"/proc/{child}/{name}", "rb") as file:
+                return file.read()
+        except OSError:
+            return b""
 
     def gone(child):
-        try:
-            with open(f"/proc/{child}/stat") as file:
-                return file.read().rsplit(")", 1)[1].split()[0] == "Z"
-        except OSError:
-            return True
+        stat = read(child, "stat")
+        return not stat or stat.rsplit(b")", 1)[1].split()[0] == b"Z"
 
     until(children, 60)
     (child,) = children()
