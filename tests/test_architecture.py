@@ -30,6 +30,7 @@ LEVELS = {
     "doctor": 5,
     "demo": 5,
     "bio_command": 5,
+    "convert_command": 5,
     "__main__": 5,
 }
 # Leaves import nothing of the chain; a set names all that a leaf may import of kzoo beside itself.
@@ -46,7 +47,7 @@ LEAVES = {
     "bio": {"errors", "files"},
 }
 FACADE = "__init__"  # `from kzoo import create_model`: reaches everything, so only the top may
-MAY_PRINT = {"cli", "train", "generate", "doctor", "demo", "bio_command", "__main__"}
+MAY_PRINT = {"cli", "train", "generate", "doctor", "demo", "bio_command", "convert_command", "__main__"}
 MAY_IMPORT_BIO = {"bio_command", "doctor", "bio"}
 PICKLES = {"pickle", "cPickle", "_pickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"}
 

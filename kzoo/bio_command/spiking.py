@@ -1,0 +1,183 @@
+"""`kzoo bio network` of neurons that spike: raster, rates, intervals, spectrum, voltages, and a film."""
+
+import inspect
+
+import numpy as np
+
+from kzoo.bio_command.flags import check_kept, choice
+from kzoo.bio_command.output import folder_for, say_engine, waiting, write
+from kzoo.errors import KzooError
+
+BRUNEL_SCALE = 0.4  # 5,000 neurons: seconds on any engine
+
+
+def spiking(parser, given, takes) -> int:
+    """Runs a network that spikes; `takes` is what `NETWORKS` has for it."""
+    from kzoo import plots
+    from kzoo.bio import networks
+    from kzoo.plots.activity import check_film
+
+    words = _place(given, networks) if given.name == "brunel" else given.name
+    if given.animate:
+        try:
+            check_film(given.animate)
+        except ValueError as error:
+            raise KzooError(f"--animate: {error}") from None
+    built = _built(given, getattr(networks, given.name), takes)
+    if given.trace > built.size:
+        raise KzooError(f"--trace: got {given.trace}; expected at most {built.size}, the neurons of the network.")
+    check_kept(given.duration * 1e-3, given.dt * 1e-3, max(1, given.trace))
+    folder = folder_for(given.out, given.name, "network")
+    with waiting(f"Simulating {built.size:,} neurons ...") as tell:
+        raster = networks.run(
+            built,
+            given.duration * 1e-3,
+            given.dt * 1e-3,
+            given.seed,
+            given.engine,
+            trace=range(given.trace),
+            progress=tell,
+        )
+    say_engine(raster)
+    print(f"{words}: {built.size:,} neurons, {given.duration:g} ms in steps of {given.dt:g} ms")
+    results, rates, cvs = _results(given, raster)
+    print("took " + ", ".join(f"{value:.3g} s to {name}" for name, value in raster.seconds.items()))
+    title = f"{words}, {built.size:,} neurons"
+    figures = _figures(given, raster, built, title, results, cvs)
+    arrays = {"times_s": raster.times, "neurons": raster.neurons}
+    if given.trace:
+        arrays |= {"voltage_v": raster.voltage, "traced": raster.traced}
+    groups = {name: list(span) for name, span in raster.groups.items()}
+    owners = [name for name, (start, stop) in groups.items() for _ in range(start, stop)]
+    write(
+        folder,
+        "network",
+        parser,
+        given,
+        figures=figures,
+        arrays={"spikes.npz": arrays},
+        tables={
+            "neurons.csv": (
+                ("neuron", "group", "rate_hz", "cv"),
+                zip(range(raster.size), owners, rates, cvs, strict=True),
+            )
+        },
+        run={"engine": raster.engine, "note": raster.note, "groups": groups, "results": results},
+    )
+    if given.animate:
+        data = plots.activity_data(raster.times, raster.neurons, raster.size, raster.duration, groups=raster.groups)
+        with waiting("Drawing the film ...") as tell:
+            count = None if tell is None else lambda done: tell(f"Drawing the film: picture {done} ...")
+            plots.save_activity(data, given.animate, title=title, progress=count)
+        print(f"Wrote {given.animate}.")
+    return 0
+
+
+def _built(given, make, takes):
+    """The network that the flags ask for. What they leave open is filled in, so that run.json says it."""
+    defaults = inspect.signature(make).parameters
+    options = {}
+    for flag, (argument, size) in takes.items():
+        if getattr(given, flag) is None:
+            default = defaults[argument].default
+            setattr(given, flag, default if size == 1 else float(f"{default / size:.12g}"))
+        options[argument] = getattr(given, flag) * size
+    try:
+        return make(**options)
+    except KzooError as error:
+        if not str(error).startswith("rate: got "):
+            raise
+        # Of the spikes from outside, which no flag gives.
+        said = str(error).removeprefix("rate: got ")
+        raise KzooError(
+            f"eta: got {given.eta:g}, which with a weight of {given.weight:g} mV is a rate from outside of {said}"
+        ) from None
+
+
+def _results(given, raster):
+    """What is counted after the onset, printed beside the theory: figures by name, rates (n,), CVs (n,)."""
+    from kzoo.bio import analysis, theory
+
+    skip = given.skip * 1e-3
+    rates, cvs = analysis.rates(raster, start=skip), analysis.cv(raster, start=skip)
+    results = {"rate_hz": float(rates.mean())}
+    for name, (start, stop) in raster.groups.items():
+        results[f"rate_{name}_hz"] = float(rates[start:stop].mean())
+        print(f"{name}: {stop - start:,} neurons, {rates[start:stop].mean():.4g} Hz")
+    results["cv"] = float(np.nanmean(cvs)) if np.isfinite(cvs).any() else None
+    together = analysis.synchrony(raster, bin=1e-3, start=skip) if raster.duration - skip >= 20e-3 else np.nan
+    results["synchrony"] = float(together) if np.isfinite(together) else None
+    said = "unknown, too few spikes" if results["cv"] is None else f"{results['cv']:.3f}"
+    beside = (
+        "" if results["synchrony"] is None else f"; synchrony in bins of 1 ms {together:.3f} (0: none, 1: all alike)"
+    )
+    print(f"CV of the intervals {said}{beside}")
+    if given.name == "brunel":
+        found = theory.brunel_rates(given.g, given.eta, weight=given.weight * 1e-3)
+        results["rates_theory_hz"] = found.tolist()
+        print(f"theory: {' or '.join(f'{rate:.4g}' for rate in found)} Hz if it fires asynchronously (Brunel 2000)")
+        if given.scale < 1:
+            print(f"At scale {given.scale:g} neurons share more of their sources, and fire more in step, than at 1.")
+    results["seconds"] = {name: float(value) for name, value in raster.seconds.items()}
+    return results, rates, cvs
+
+
+def _figures(given, raster, built, title, results, cvs) -> dict:
+    """The pictures of a run by their file's name."""
+    from kzoo import plots
+    from kzoo.bio import analysis
+
+    skip = given.skip * 1e-3
+    # Of what fires fast the last 30 intervals or so: more would be a grey of lines.
+    shown = max(50e-3, 30 / max(results["rate_hz"], 1e-3))
+    start = max(skip, raster.duration - shown)
+    figures = {
+        "raster.png": plots.raster(
+            raster.times,
+            raster.neurons,
+            raster.size,
+            raster.duration,
+            title=title,
+            groups=raster.groups,
+            start=start,
+            bin_width=max(raster.dt, 1e-3 if raster.duration - start > 0.2 else 5e-4),
+            theory=results.get("rates_theory_hz", [None])[0],
+        )
+    }
+    gaps, _ = analysis.intervals(raster, start=skip)
+    if gaps.size:
+        figures["intervals.png"] = plots.intervals(gaps, None if results["cv"] is None else cvs, title=title)
+    width = raster.dt  # with wider bins what is faster than half their rate would show as something slow
+    middles, rate = analysis.population_rate(raster, width)
+    rate = rate[middles >= skip]
+    if len(rate) * width >= 64e-3 and rate.any():
+        frequencies, power = analysis.spectrum(rate, width, segment=len(rate) * width / 2)
+        inside = (frequencies > 0) & (frequencies <= 500)
+        results["peak_hz"] = float(frequencies[inside][power[inside].argmax()])
+        figures["spectrum.png"] = plots.spectrum(frequencies, power, title=title)
+    if given.trace:
+        spikes = np.zeros(raster.voltage.shape, bool)
+        known = raster.neurons < given.trace
+        spikes[np.rint(raster.times[known] / raster.dt).astype(int), raster.neurons[known]] = True
+        first = built.populations[0].neuron
+        figures["voltages.png"] = plots.membrane(
+            None, raster.voltage, spikes, raster.dt, title=title, v_threshold=first.v_threshold, v_rest=first.v_rest
+        )
+    return figures
+
+
+def _place(given, networks) -> str:
+    """Brunel's g and eta out of the flags, filled in, and the network in words."""
+    if given.regime is not None and (given.g is not None or given.eta is not None):
+        raise KzooError("--regime is a g and an eta: give either --regime, or --g and --eta.")
+    name = None
+    if given.g is None and given.eta is None:
+        name = (given.regime or "C").upper()
+        choice("regime", name, networks.REGIMES)
+        given.g, given.eta = networks.REGIMES[name]
+    given.regime = None  # in run.json stand the two numbers
+    given.g = networks.REGIMES["C"][0] if given.g is None else given.g
+    given.eta = networks.REGIMES["C"][1] if given.eta is None else given.eta
+    given.scale = BRUNEL_SCALE if given.scale is None else given.scale
+    words = f"Brunel's network, g = {given.g:g}, eta = {given.eta:g}"
+    return words if name is None else f"{words} ({name}: {networks.REGIME_NAMES[name]})"
