@@ -1,4 +1,4 @@
-"""The film of a network on the page: the player of `kzoo.plots.activity` in a component of Gradio, and its clicks.
+"""The film of a network on the page: the player of `kzoo.plots.activity_page` in a component of Gradio; its clicks.
 
 film = gr.HTML(film_html(activity_data(...)), js_on_load=script(), css_template=CSS)
 film.pick(handler, ...)  # its gr.EventData has {"cell": the number of the neuron that was clicked}
@@ -7,7 +7,7 @@ film.pick(handler, ...)  # its gr.EventData has {"cell": the number of the neuro
 import html
 import json
 
-from kzoo.plots import activity
+from kzoo.plots import activity_page
 
 CSS = """
 .kz-film { min-height: 200px; }
@@ -45,7 +45,7 @@ show();
 
 def script() -> str:
     """What `js_on_load` takes."""
-    return activity.player() + _SHOW
+    return activity_page.player() + _SHOW
 
 
 def film_html(film: dict | None = None) -> str:

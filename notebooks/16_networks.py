@@ -39,7 +39,7 @@ from IPython.display import HTML
 from kzoo import plots
 from kzoo.bio import LIF, analysis, engines, networks, theory
 from kzoo.errors import ParameterError
-from kzoo.plots.activity import activity_page
+from kzoo.plots.activity_page import activity_page
 from kzoo.plots.style import BLUE, GREY, ORANGE, VERMILLION, color, label, new_figure
 
 MS, MV, NA = 1e-3, 1e-3, 1e-9

@@ -15,7 +15,7 @@ def spiking(parser, given, takes) -> int:
     """Runs a network that spikes; `takes` is what `NETWORKS` has for it."""
     from kzoo import plots
     from kzoo.bio import networks
-    from kzoo.plots.activity import check_film
+    from kzoo.plots.activity_film import check_film
 
     words = _place(given, networks) if given.name == "brunel" else given.name
     if given.animate:

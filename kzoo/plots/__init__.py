@@ -8,8 +8,12 @@
 No function shows a window, touches pyplot's state or writes a file, but for `save_png` and `save_activity`.
 """
 
-from kzoo.plots.activity import activity_data, save_activity
+from kzoo.plots.activity import activity_data
+from kzoo.plots.activity_film import save_activity
+from kzoo.plots.attention import attention_grid, implied_attention
+from kzoo.plots.brunel import regimes
 from kzoo.plots.classification import confusion_matrix, predictions
+from kzoo.plots.context import extrapolation, loss_by_context
 from kzoo.plots.curves import learning_curves
 from kzoo.plots.features import feature_maps, kernels
 from kzoo.plots.generative import (
@@ -21,15 +25,7 @@ from kzoo.plots.generative import (
     training_frames,
     training_grids,
 )
-from kzoo.plots.language import (
-    attention_grid,
-    delta_over_text,
-    extrapolation,
-    implied_attention,
-    logit_lens,
-    loss_by_context,
-    state_over_text,
-)
+from kzoo.plots.graded_networks import graded
 from kzoo.plots.sequences import (
     accuracy_by_step,
     forecast,
@@ -38,10 +34,12 @@ from kzoo.plots.sequences import (
     phase,
     states_over_time,
 )
+from kzoo.plots.snn import spiking_layers
 from kzoo.plots.spiking import frequency_current, intervals, membrane
-from kzoo.plots.spiking_networks import graded, raster, regimes, spectrum, spiking_layers
+from kzoo.plots.spiking_networks import raster, spectrum
 from kzoo.plots.style import save_png
 from kzoo.plots.surface import decision_surface
+from kzoo.plots.text import delta_over_text, logit_lens, state_over_text
 
 __all__ = [
     "accuracy_by_step",

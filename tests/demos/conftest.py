@@ -12,7 +12,6 @@ for anything. `KZOO_SCREENSHOTS` names the folder that keeps the pictures.
 import contextlib
 import importlib.util
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -26,16 +25,6 @@ import pytest
 
 DEMOS = Path(__file__).parents[2] / "demos"
 LOCAL = {"localhost", "127.0.0.1", "::1", "[::1]", "0.0.0.0"}
-# The last six keep a fresh Chromium from calling home by itself.
-CHROMIUM_FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # before any test imports Gradio
 _NO_GRADIO = None if importlib.util.find_spec("gradio") else 'Gradio is not installed: pip install "kzoo[demos]"'
@@ -164,22 +153,6 @@ def start_app():
 def served(apps):
     """`served("cnn_app")` is the address of demos/cnn_app.py, running."""
     return lambda name: apps(name).url
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """Headless Chromium. One a module: Playwright's loop, while it lives, keeps asyncio out of this thread."""
-    if importlib.util.find_spec("playwright") is None:
-        pytest.skip('Playwright is not installed: pip install "kzoo[browser]"')
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("no Chromium on this machine: apt install chromium")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
-        yield browser
-        browser.close()
 
 
 class Pages:
