@@ -219,27 +219,9 @@ def go(start: int = 1, end: int = 2, way: str = "sphere", place: int = 50):
 QUICK = {"show_progress": "hidden", "trigger_mode": "always_last", "preprocess": False}
 
 
-def _restored(controls: dict, tabs, tab: str, work, outputs, demo) -> None:
-    """Lets the address's own values be shown, on their tab."""
-
-    @kit.in_float32
-    def restore(request: gr.Request):
-        good = link.restore(controls, request)
-        if not good:
-            return [gr.skip()] * (1 + len(controls) + len(outputs))
-        given = [good.get(name, component.value) for name, component in controls.items()]
-        return [gr.Tabs(selected=tab), *given, *work(*given)]
-
-    demo.load(restore, None, [tabs, *controls.values(), *outputs], show_progress="hidden", **kit.PRIVATE)
-
-
-def _bottom(text: str, controls: dict):
-    """Code panel, link and download."""
-    panel = kit.code_panel(text)
-    with gr.Row():
-        link.button(controls, {name: component.value for name, component in controls.items()})
-        kit.download_button("Download the model (.keras)", lambda: kit.download(_model(), PRESETS[0]), [])
-    return panel
+def _take_home() -> str:
+    """The path of the model as a `.keras` file."""
+    return kit.download(_model(), PRESETS[0])
 
 
 def _digits_tab(demo, tabs) -> None:
@@ -259,7 +241,7 @@ def _digits_tab(demo, tabs) -> None:
             again = gr.Button("Draw others", variant="primary")
             opinion = gr.HTML(said, elem_id="gan-opinion")
     controls = {"class": digit, "codes": seed, "order": order}
-    panel = _bottom(text, controls)
+    panel = link.foot(text, controls, _take_home)
     asked, outputs = list(controls.values()), [sheet, opinion, panel]
     gr.on([one.input for one in asked], make, asked, outputs, api_name="make", **QUICK)
 
@@ -269,7 +251,7 @@ def _digits_tab(demo, tabs) -> None:
         return seed, *make(digit, seed, order)
 
     again.click(others, asked, [seed, *outputs], **QUICK, **kit.PRIVATE)
-    _restored(controls, tabs, "digits", make, outputs, demo)
+    link.reopen(demo, tabs, "digits", controls, make, outputs)
 
 
 def _walk_tab(demo, tabs) -> None:
@@ -293,10 +275,10 @@ def _walk_tab(demo, tabs) -> None:
             here = gr.HTML(at, elem_id="gan-here", **style)
             kit.caption("The ten classes at the chosen place: move the slider to walk.")
     controls = {"start": start, "end": end, "way": way, "place": place}
-    panel = _bottom(text, controls)
+    panel = link.foot(text, controls, _take_home)
     asked, outputs = list(controls.values()), [sheet, here, panel]
     gr.on([one.input for one in asked], go, asked, outputs, api_name="walk", **QUICK)
-    _restored(controls, tabs, "walk", go, outputs, demo)
+    link.reopen(demo, tabs, "walk", controls, go, outputs)
 
 
 def _game_tab(demo, tabs) -> None:

@@ -23,7 +23,7 @@ import pictures
 import validate
 from lif_charts import note_html
 from lif_neuron import Settings
-from lif_page import QUICK, STATUS, STYLE, bottom, restored, sliders
+from lif_page import QUICK, STATUS, STYLE, sliders
 
 from kzoo.errors import KzooError
 
@@ -126,7 +126,7 @@ def _neuron_tab(demo, tabs) -> dict:
         **membrane, "wave": wave, **drive, "values": values, "duration": duration, "dt": dt, "seed": seed,
     }  # fmt: skip
     assert tuple(controls) == one.FIELDS
-    panel = bottom(text, controls)
+    panel = link.foot(text, controls)
     asked, outputs = list(controls.values()), [status, traces, rate, panel]
     gr.on([part.input for part in asked], neuron, asked, outputs, api_name="neuron", **QUICK)
     fitting = [drive["amplitude"], *(drive[name] for name in _OPTIONAL), values]
@@ -163,7 +163,7 @@ def _neuron_tab(demo, tabs) -> dict:
         return sent["values"], *neuron(*sent.values())
 
     traces.pick(drew, asked, [values, *outputs], api_name="neuron_draw", **QUICK, **kit.PRIVATE)
-    restored(controls, tabs, "neuron", neuron, outputs, demo)
+    link.reopen(demo, tabs, "neuron", controls, neuron, outputs)
     gr.api(kit.in_float32(neuron_client), api_name="simulate_neuron")
     return controls
 

@@ -8,7 +8,7 @@ import lif_player
 import link
 import live
 import numpy as np
-from lif_page import QUICK, STATUS, STYLE, bottom
+from lif_page import QUICK, STATUS, STYLE
 
 
 @kit.in_float32
@@ -102,7 +102,7 @@ def build(demo, tabs, tab) -> None:
         "and 100 random sources. In so small a one neurons share more of their sources, so that even C is a little "
         "synchronous. A stimulus lasts a tenth of the time."
     )
-    panel = bottom(many.code(first), controls)
+    panel = link.foot(many.code(first), controls)
     asked, outputs = list(controls.values()), [status, plane, film, spectrum, histogram, panel]
 
     def shown(request: gr.Request, g=5.0, eta=2.0, seed=0, cell=many.NOBODY, strength=0.3):

@@ -1,4 +1,4 @@
-"""A page's state in its address: the button that writes the link, and the check of a link that comes in.
+"""A page's state in its address: the button that writes the link, and what a link that comes in brings back.
 
 Controls are named by a dictionary, name in the link -> component; a name, once given, stays: links are kept for years.
 """
@@ -7,7 +7,7 @@ import json
 import math
 
 import gradio as gr
-from kit import PRIVATE
+import kit
 
 
 def button(controls: dict, defaults: dict | None = None) -> gr.Button:
@@ -33,8 +33,24 @@ def button(controls: dict, defaults: dict | None = None) -> gr.Button:
         if (navigator.clipboard) navigator.clipboard.writeText(link).catch(() => {{}});
         return link;
     }}"""
-    button.click(None, list(controls.values()), box, js=script, show_progress="hidden", **PRIVATE)
+    button.click(None, list(controls.values()), box, js=script, show_progress="hidden", **kit.PRIVATE)
     return button
+
+
+def foot(text: str, controls: dict, take_home=None) -> gr.Code:
+    """What stands at the foot of a page or a tab: the code, the link, and the model to take home.
+
+    Args:
+        text: The code that the panel opens with.
+        controls: As in `button`; a value that the page opens with is not mentioned in the link.
+        take_home: Makes the path of the model's file; None where there is no model.
+    """
+    panel = kit.code_panel(text)
+    with gr.Row():
+        button(controls, {name: component.value for name, component in controls.items()})
+        if take_home is not None:
+            kit.download_button("Download the model (.keras)", take_home, [])
+    return panel
 
 
 def read_query(controls: dict, query) -> tuple[dict, list[str]]:
@@ -103,3 +119,25 @@ def restore(controls: dict, request: gr.Request | None) -> dict:
     for name in bad:
         gr.Info(f"The link's value of {name!r} is not allowed here and was left out.")
     return good
+
+
+def reopen(demo, tabs, tab: str, controls: dict, work, outputs) -> None:
+    """Lets a tab show what the page's address asks for.
+
+    Args:
+        demo: The `gr.Blocks`.
+        tabs: Its `gr.Tabs`, and `tab` the id of the one that is to be seen then.
+        controls: As in `button`; one that the address does not name has the value that the page opens with.
+        work: From the controls' values to the outputs.
+        outputs: Components.
+    """
+
+    @kit.in_float32
+    def restored(request: gr.Request):
+        good = restore(controls, request)
+        if not good:
+            return [gr.skip()] * (1 + len(controls) + len(outputs))
+        given = [good.get(name, component.value) for name, component in controls.items()]
+        return [gr.Tabs(selected=tab), *given, *work(*given)]
+
+    demo.load(restored, None, [tabs, *controls.values(), *outputs], show_progress="hidden", **kit.PRIVATE)

@@ -344,11 +344,10 @@ def _new_tab(demo, tabs) -> None:
     )
     with gr.Row():
         seed = gr.Number(0, label="Seed of the codes (0 to 9999)", precision=0, minimum=0, maximum=9999)
-        spread = gr.Slider(0, MOST_SPREAD, 1.0, step=0.1, label="Spread of the codes (standard deviations)", buttons=[])
+        spread = gr.Slider(0, MOST_SPREAD, 1, step=0.1, label="Spread of the codes (standard deviations)", buttons=[])
         again = gr.Button("Draw others")
-    panel = kit.code_panel(text)
     controls = {"noise": seed, "spread": spread}
-    link.button(controls, {"noise": 0, "spread": 1})
+    panel = link.foot(text, controls)
     quick = {"show_progress": "hidden", "trigger_mode": "always_last", "preprocess": False}
     gr.on([seed.input, spread.input], draw_new, [seed, spread], [grid, panel], api_name="draw_new", **quick)
 
@@ -359,16 +358,7 @@ def _new_tab(demo, tabs) -> None:
 
     again.click(others, [seed, spread], [seed, grid, panel], **quick, **kit.PRIVATE)
 
-    @kit.in_float32
-    def restore(request: gr.Request):
-        """The digits that the address asks for, on their tab."""
-        good = link.restore(controls, request)
-        if not good:
-            return [gr.skip()] * 5
-        given = good.get("noise", 0), good.get("spread", 1.0)
-        return gr.Tabs(selected="new"), *given, *draw_new(*given)
-
-    demo.load(restore, None, [tabs, seed, spread, grid, panel], show_progress="hidden", **kit.PRIVATE)
+    link.reopen(demo, tabs, "new", controls, draw_new, [grid, panel])
 
 
 def build() -> gr.Blocks:
