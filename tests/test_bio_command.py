@@ -81,6 +81,26 @@ def test_each_waveform_and_its_flags_reach_the_neuron(flags, expected, folder):
         np.testing.assert_allclose(found["current_a"], expected, rtol=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("flags", "used", "said"),
+    [
+        (["step"], ["--amplitude=0.3", "--start=100.0", "--stop=400.0", "--baseline=0.0"], "from 100 to 400 ms"),
+        (["step", "--start", 450], ["--start=450.0", "--stop=500.0"], "from 450 to 500 ms"),
+        (["ramp"], ["--start=0.0", "--stop=500.0"], "ramp to 0.3 nA from 0 to 500 ms"),
+        (["sine", "--baseline", 0.1], ["--frequency=10.0", "--baseline=0.1"], "sine of 0.3 nA, 10 Hz, baseline 0.1 nA"),
+        (["pulses"], ["--frequency=20.0", "--width=5.0", "--start=0.0"], "5 ms wide, 20 Hz"),
+        (["noise"], ["--current-sigma=0.02"], "moves the voltage by 10 mV"),  # 100 MΩ 0.02 nA √s / √(2 20 ms)
+        (["ou"], ["--current-sigma=0.1", "--correlation=5.0"], "noise of 0.1 nA about 0.3 nA, with a memory of 5 ms"),
+    ],
+    ids=lambda value: " ".join(map(str, value)) if isinstance(value, list) else "",
+)
+def test_what_the_flags_leave_open_is_written_down_and_said(flags, used, said, folder, capsys):
+    assert bio("lif", "--out", "a", "--current", *flags) == 0
+    run = json.loads((folder / "a" / "run.json").read_text(encoding="utf-8"))
+    assert set(used) <= set(run["flags"])
+    assert said in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("name", ["mine.txt", "mine.csv", "mine.npy"])
 def test_a_current_comes_from_a_file_of_nanoamperes(name, folder):
     if name.endswith(".npy"):
@@ -93,6 +113,31 @@ def test_a_current_comes_from_a_file_of_nanoamperes(name, folder):
     assert bio("lif", "--current", name, "--duration", 100, "--interval", 20, "--out", "a") == 0
     with np.load(folder / "a" / "recording.npz", allow_pickle=False) as found:
         np.testing.assert_allclose(found["current_a"], np.repeat([0, 0.5e-9], [200, 800]))
+
+
+@pytest.mark.parametrize(
+    ("interval", "said"),
+    [
+        (None, ""),
+        (50, ""),
+        (20, "a.txt lasts 40 ms (2 numbers for 20 ms each), the run 100 ms: the last, 0.5 nA, is held to the end.\n"),
+        (80, "a.txt lasts 160 ms (2 numbers for 80 ms each), the run 100 ms: what is later is cut off.\n"),
+        (0.05, "each of its numbers holds for 0.05 ms, less than a step of 0.1 ms: some are passed over.\n"),
+    ],
+)
+def test_a_file_shorter_or_longer_than_the_run_is_told(interval, said, folder, capsys):
+    (folder / "a.txt").write_text("0\n0.5\n", encoding="utf-8")
+    flags = [] if interval is None else ["--interval", interval]
+    assert bio("lif", "--current", "a.txt", "--duration", 100, *flags, "--out", "a") == 0
+    told = capsys.readouterr().err
+    assert said in told if said else told == ""
+
+
+@pytest.mark.parametrize("flag", ["amplitude", "start"])
+def test_a_file_takes_no_flag_of_a_waveform(flag, folder, capsys):
+    (folder / "a.txt").write_text("0.5\n", encoding="utf-8")
+    assert bio("lif", "--current", "a.txt", f"--{flag}", 0.5) == 2
+    assert f"--{flag} goes with a waveform, not with a file of numbers." in capsys.readouterr().err
 
 
 def test_noise_is_that_of_its_seed_and_siegert_stands_beside_it(folder, capsys):
@@ -449,6 +494,17 @@ def test_help_names_every_flag_with_its_unit_and_default(name, capsys):
         "--seed S",
     ):
         assert words in text
+    if name == "lif":
+        for words in (
+            "or the first pulse begins (default: of a step a fifth of --duration, else 0)",
+            "of a ramp its end)",
+            "10 for sine, 20 for pulses)",
+            "0.02 for noise, 0.1 for ou)",
+            "--width ms of each pulse (default: 5)",
+            "goes about (default: 0)",
+            "remembers (default: 5)",
+        ):
+            assert words in text
     assert main(["bio"]) == 2
     assert "kzoo bio lif|fi|network|repeat" in capsys.readouterr().out
 

@@ -1,6 +1,7 @@
 """`kzoo bio lif` and `kzoo bio fi`: one neuron under a current, and its rate over the current."""
 
 import dataclasses
+import math
 
 import numpy as np
 
@@ -76,6 +77,13 @@ def lif(argv) -> int:
         else:
             told["rate_on_grid_hz"] = float(theory.rate_on_grid(parameters, amplitude, dt))
             print(f", in such steps {told['rate_on_grid_hz']:.4g} Hz", end="")
+    elif given.current == "noise":
+        told = _noise(given, parameters, dt)
+        print(
+            f"; the noise alone moves the voltage by {told['deviation_theory_v'] * 1e3:.4g} mV (one standard "
+            f"deviation), and the threshold is {(parameters.v_threshold - parameters.v_rest) * 1e3:g} mV above rest",
+            end="",
+        )
     elif given.current == "sine" and given.frequency and not len(times):
         told = _sine(given, parameters, recording)
         found = told["amplitude_v"]
@@ -132,6 +140,14 @@ def _regularity(results):
     if results["cv"] is not None:
         parts.append(f"CV {results['cv']:.3f}")
     return "".join(f"; {part}" for part in parts)
+
+
+def _noise(given, parameters, dt) -> dict:
+    """How far white noise of the current moves the voltage of a neuron without a threshold."""
+    from kzoo.bio import neuron
+
+    drawn = given.current_sigma * 1e-9 / math.sqrt(dt)  # the deviation of the current in each step
+    return {"deviation_theory_v": drawn / neuron.noise_deviation(parameters, 1.0, dt) / math.sqrt(2)}
 
 
 def _sine(given, parameters, recording) -> dict:
