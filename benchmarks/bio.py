@@ -33,7 +33,7 @@ import numpy as np
 import timing
 
 from kzoo.bio import LIF, analysis, networks, theory
-from kzoo.bio.engines import numpy_network, standalone
+from kzoo.bio.engines import building, numpy_network, programs, standalone
 
 # The targets.
 RERUN_MS, FASTER_THAN_NEST, WITHIN, PEAK_MIB = 20, 8, 0.1, 2048
@@ -57,8 +57,8 @@ def main(arguments=None) -> None:
         "machine": platform.machine(),
         "cores": os.cpu_count(),
         "smoke": given.smoke,
-        "brian2": standalone.brian_version(),
-        "compiler": standalone.compiler_version(),
+        "brian2": building.brian_version(),
+        "compiler": building.compiler_version(),
         "figures": {part: PARTS[part](given) for part in given.parts},
     }
     if given.out:
@@ -220,7 +220,7 @@ def regime(name, scale, smoke, with_nest) -> dict:
 def memory(given) -> dict:
     """The peak memory of the program with Brunel's network in full, and of the process that makes the network."""
     plan = networks.brunel(scale=0.2 if given.smoke else 1.0).plan(0.02 if given.smoke else 0.2)
-    binary = standalone.program(plan.structure)
+    binary = programs.program(plan.structure)
     # Started by a process of its own with little memory, as Linux counts a parent's in.
     script = (
         "import resource, subprocess, sys\n"

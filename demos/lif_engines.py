@@ -96,7 +96,7 @@ def by_brian(settings: Settings, current, engine: str, progress=None) -> Run:
         dt = settings.dt * 1e-3
         return simulate(settings.parameters, current, dt, engine=engine, timeout=PATIENCE, progress=progress)
 
-    if engine == "brian-cpp" and not engines.standalone.is_built(plan.SINGLE):
+    if engine == "brian-cpp" and not engines.programs.is_built(plan.SINGLE):
         run()  # what the first time takes is the compiler's
     started = time.perf_counter()
     recording = run()

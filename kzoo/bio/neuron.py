@@ -12,6 +12,7 @@ import numpy as np
 
 from kzoo.bio import checks, engines
 from kzoo.bio.engines import numpy as numpy_engine
+from kzoo.bio.engines import standalone
 from kzoo.bio.parameters import LIF
 from kzoo.bio.records import Recording
 from kzoo.errors import ParameterError
@@ -65,7 +66,7 @@ def simulate(
     if engine == "numpy":
         recording = numpy_engine.simulate(*given)
     elif engine == "brian-cpp":
-        recording = engines.standalone.simulate(*given, timeout, progress)
+        recording = standalone.simulate(*given, timeout, progress)
     else:
         from kzoo.bio.engines import brian
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from kzoo.bio import LIF, engines, networks, simulate
-from kzoo.bio.engines import cache, plan, process, standalone
+from kzoo.bio.engines import building, cache, plan, process
 from kzoo.errors import ParameterError
 
 CURRENT = np.full((200, 2), 0.4e-9)
@@ -32,7 +32,7 @@ def no_compiler(monkeypatch, tmp_path):
 @pytest.fixture
 def brian(monkeypatch):
     """As if Brian2 were installed, and with this NumPy."""
-    monkeypatch.setattr(standalone, "brian_version", lambda: "2.10.1")
+    monkeypatch.setattr(building, "brian_version", lambda: "2.10.1")
     return monkeypatch
 
 
@@ -45,13 +45,13 @@ def test_numpy_is_always_here():
 def test_every_engine_that_cannot_run_says_what_to_do(no_compiler, brian):
     assert "apt install g++" in engines.available()["brian-cpp"]
     assert engines.available()["brian-numpy"] == ""
-    brian.setattr(standalone, "brian_version", lambda: None)
+    brian.setattr(building, "brian_version", lambda: None)
     for name in ("brian-numpy", "brian-cython", "brian-cpp"):
         assert "pip install 'kzoo[bio]'" in engines.available()[name]
 
 
 def test_an_old_brian_with_a_new_numpy_is_told_apart(brian):
-    brian.setattr(standalone, "brian_version", lambda: "2.9.0")
+    brian.setattr(building, "brian_version", lambda: "2.9.0")
     brian.setattr(engines.importlib.metadata, "version", lambda name: "2.4.1")
     assert "pip install 'numpy<2.4'" in engines.available()["brian-cpp"]
     brian.setattr(engines.importlib.metadata, "version", lambda name: "2.3.5")
@@ -73,7 +73,7 @@ def test_without_a_compiler_numpy_runs_and_it_is_said_once(no_compiler, brian):
 
 
 def test_without_a_place_for_programs_numpy_runs(brian, monkeypatch, tmp_path):
-    monkeypatch.setattr(standalone, "compiler", lambda: "/usr/bin/g++")
+    monkeypatch.setattr(building, "compiler", lambda: "/usr/bin/g++")
     (tmp_path / "file").touch()
     monkeypatch.setenv("KZOO_CACHE_DIR", str(tmp_path / "file"))
     with pytest.warns(engines.EngineWarning, match="export KZOO_CACHE_DIR=FOLDER"):
@@ -85,14 +85,14 @@ def no_room(structure, place, progress):
 
 
 def refused(structure, place, progress):
-    raise standalone.BuildFailed("c++ refuses what Brian2 wrote")
+    raise building.BuildFailed("c++ refuses what Brian2 wrote")
 
 
 @pytest.mark.parametrize(("build", "why"), [(no_room, "No space left"), (refused, "c\\+\\+ refuses")])
 def test_where_a_build_fails_auto_runs_numpy_and_cpp_says_what_to_do(brian, build, why):
-    brian.setattr(standalone, "compiler", lambda: "/usr/bin/c++")
-    brian.setattr(standalone, "compiler_version", lambda: "c++ 1.0")
-    brian.setattr(standalone, "_build", build)
+    brian.setattr(building, "compiler", lambda: "/usr/bin/c++")
+    brian.setattr(building, "compiler_version", lambda: "c++ 1.0")
+    brian.setattr(building, "build", build)
     network = networks.cuba(200)
     with pytest.warns(engines.EngineWarning, match=why) as caught:
         raster = networks.run(network, 0.05)
@@ -104,7 +104,7 @@ def test_where_a_build_fails_auto_runs_numpy_and_cpp_says_what_to_do(brian, buil
         lambda: networks.run(network, 0.05, engine="brian-cpp"),
         lambda: simulate(LIF(), CURRENT, engine="brian-cpp"),
     ):
-        with pytest.raises(standalone.BuildFailed, match=rf"{why}(.|\n)*engine='numpy'.*export KZOO_CACHE_DIR"):
+        with pytest.raises(building.BuildFailed, match=rf"{why}(.|\n)*engine='numpy'.*export KZOO_CACHE_DIR"):
             run()
 
 

@@ -14,7 +14,7 @@ import threading
 import warnings
 
 from kzoo.bio import checks
-from kzoo.bio.engines import cache, plan, standalone
+from kzoo.bio.engines import building, cache, plan, programs
 from kzoo.errors import KzooError
 
 ENGINES = ("numpy", "brian-numpy", "brian-cython", "brian-cpp")
@@ -35,12 +35,12 @@ def available(structure=plan.SINGLE) -> dict[str, str]:
     """
     brian = _brian_lacks()
     cython = "" if importlib.util.find_spec("Cython") else "Cython is not installed: pip install cython"
-    compiler = "" if standalone.compiler() else "there is no C++ compiler: install one, such as with `apt install g++`"
+    compiler = "" if building.compiler() else "there is no C++ compiler: install one, such as with `apt install g++`"
     return {
         "numpy": "",
         "brian-numpy": brian,
         "brian-cython": brian or cython or compiler or _no_folder(),
-        "brian-cpp": "" if standalone.is_built(structure) else brian or compiler or _no_folder(),
+        "brian-cpp": "" if programs.is_built(structure) else brian or compiler or _no_folder(),
     }
 
 
@@ -73,7 +73,7 @@ def numpy_instead(wanted, why, stacklevel=3) -> str:
 
 def _brian_lacks() -> str:
     """Why Brian2 cannot be imported, else ""; without importing it."""
-    version = standalone.brian_version()
+    version = building.brian_version()
     if version is None:
         return "Brian2 is not installed: pip install 'kzoo[bio]'"
     numpy = importlib.metadata.version("numpy")

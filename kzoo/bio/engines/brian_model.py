@@ -17,7 +17,7 @@ import json
 
 import brian2
 
-# Stands for the number of neurons in generated sources until standalone.py puts a variable there.
+# Stands for the number of neurons in generated sources until building.py puts a variable there.
 SIZE = 1000003
 # What Brian2 calls the unit of each parameter.
 UNITS = {

@@ -13,6 +13,7 @@ so that one seed is one network on every engine.
 import numpy as np
 
 from kzoo.bio import checks, engines
+from kzoo.bio.engines import building, standalone
 from kzoo.bio.networks.graded import Graded, GradedRecording
 from kzoo.bio.networks.inputs import Stimulus
 from kzoo.bio.networks.ready import REGIME_NAMES, REGIMES, balanced, brunel, coba, cuba
@@ -80,8 +81,8 @@ def run(
     engine, note = engines.pick(engine, given.structure)
     if engine == "brian-cpp":
         try:
-            made = engines.standalone.run(given, timeout, progress)
-        except engines.standalone.BuildFailed as failed:
+            made = standalone.run(given, timeout, progress)
+        except building.BuildFailed as failed:
             if wanted != "auto":
                 raise
             engine, note = "numpy", engines.numpy_instead("brian-cpp", failed)

@@ -1,0 +1,207 @@
+import concurrent.futures
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+
+import numpy as np
+import pytest
+from waiting import until
+
+from kzoo.bio import LIF, engines, simulate
+from kzoo.bio.engines import building, cache, plan, programs, standalone
+from kzoo.bio.engines import numpy as numpy_engine
+
+if lacks := engines.available()["brian-cpp"]:
+    pytest.skip(lacks, allow_module_level=True)
+
+DT = 1e-4
+LINUX = sys.platform == "linux"
+
+
+def noisy(neurons=50, steps=5000, seed=1):
+    return 0.25e-9 + 3e-9 * np.random.default_rng(seed).standard_normal((steps, neurons))
+
+
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch):
+    """A cache that holds a copy of the program for single neurons, and a `_build` that copies it again."""
+    original = programs.program(plan.SINGLE).parent
+    monkeypatch.setenv("KZOO_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(programs, "_WHOLE", {})
+    built = []
+
+    def build(structure, place, progress):
+        built.append(place)
+        time.sleep(0.05)
+        shutil.rmtree(place, ignore_errors=True)
+        shutil.copytree(original, place)
+
+    monkeypatch.setattr(building, "build", build)
+    return built
+
+
+def test_a_program_is_built_once_by_all_that_ask_for_it(elsewhere):
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        found = set(pool.map(lambda _: programs.program(plan.SINGLE), range(16)))
+    assert len(found) == len(elsewhere) == 1
+    assert programs.is_built(plan.SINGLE)
+    assert cache.folder() in found.pop().parents
+
+
+def test_two_processes_do_not_build_at_once(tmp_path):
+    """A process that holds the lock keeps another waiting, and one that is killed does not."""
+    code = (
+        "import sys, time; from pathlib import Path; from kzoo.bio.engines import cache\n"
+        f"with cache.lock(Path({str(tmp_path / 'lock')!r})): print('in', flush=True); time.sleep(60)"
+    )
+    holder = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    assert holder.stdout.readline() == b"in\n"
+    entered = threading.Event()
+
+    def wait():
+        with cache.lock(tmp_path / "lock"):
+            entered.set()
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    assert not entered.wait(0.3)
+    holder.kill()
+    holder.wait()
+    holder.stdout.close()
+    assert entered.wait(10)
+    thread.join()
+
+
+@pytest.mark.parametrize("damage", ["half", "one byte", "no binary", "no manifest", "half a manifest", "other version"])
+def test_a_damaged_program_is_built_again(elsewhere, monkeypatch, damage):
+    place = programs.program(plan.SINGLE).parent
+    monkeypatch.setattr(programs, "_WHOLE", {})
+    assert programs.is_built(plan.SINGLE)
+    monkeypatch.setattr(programs, "_WHOLE", {})
+    binary, manifest = place / "main", place / "manifest.json"
+    whole = binary.read_bytes()
+    if damage == "half":
+        binary.write_bytes(whole[: len(whole) // 2])
+    elif damage == "one byte":
+        binary.write_bytes(whole[:5000] + bytes([whole[5000] ^ 1]) + whole[5001:])
+    elif damage == "no binary":
+        binary.unlink()
+    elif damage == "no manifest":
+        manifest.unlink()
+    elif damage == "half a manifest":
+        manifest.write_text(manifest.read_text()[:40])
+    else:
+        manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "brian2": "1.0"}))
+    assert not programs.is_built(plan.SINGLE)
+    made = standalone.simulate(LIF(), noisy(1, 100), DT, np.array([-70e-3]))
+    assert len(elsewhere) == 2
+    np.testing.assert_array_equal(
+        made.spikes, numpy_engine.simulate(LIF(), noisy(1, 100), DT, np.array([-70e-3])).spikes
+    )
+
+
+def test_what_was_built_runs_without_compiler_and_brian(elsewhere, monkeypatch):
+    programs.program(plan.SINGLE)
+    monkeypatch.setattr(programs, "_WHOLE", {})
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("CXX", raising=False)
+    monkeypatch.setattr(building, "brian_version", lambda: None)
+    assert engines.pick("brian-cpp") == ("brian-cpp", "")
+    assert simulate(LIF(), noisy(1, 100), engine="brian-cpp").engine == "brian-cpp"
+    assert len(elsewhere) == 1
+
+
+@pytest.fixture
+def sources(monkeypatch, tmp_path):
+    """An empty cache, and Brian2's part of a build replaced by two small files."""
+    monkeypatch.setenv("KZOO_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(programs, "_WHOLE", {})
+
+    def brian(arguments, given):
+        from pathlib import Path
+
+        folder = Path(arguments[1])
+        (folder / "main.cpp").write_text(
+            "int twice(int); int n = 1000003; int main() { return twice(n - kzoo::size); }"
+        )
+        (folder / "code_objects").mkdir()
+        (folder / "code_objects" / "other.cpp").write_text("int twice(int n) { return 2 * n; }")
+
+    monkeypatch.setattr(building.process, "brian", brian)
+    return tmp_path
+
+
+def left(folder):
+    return [path.name for path in (folder / "bio").iterdir() if path.name.startswith(".")]
+
+
+def test_a_build_leaves_a_program_and_nothing_else(sources):
+    said = []
+    program = programs.program("{}", said.append)
+    assert sorted(path.name for path in program.parent.iterdir()) == ["main", "manifest.json"]
+    assert subprocess.run([program]).returncode == 0  # the number of neurons was replaced by the variable
+    assert said[0].startswith("Brian2 writes")
+    assert said[-2:] == ["Compiling: 2 of 2 files", "The program is built"]
+    assert left(sources) == []
+
+
+def test_a_compiler_that_fails_is_quoted_and_leaves_nothing(sources, monkeypatch):
+    compiler = sources / "fails"
+    compiler.write_text("#!/bin/sh\nfor i in 1 2 3; do echo line $i >&2; done\necho no space left >&2\nexit 1\n")
+    compiler.chmod(0o755)
+    monkeypatch.setenv("CXX", str(compiler))
+    with pytest.raises(building.BuildFailed, match=r"refuses what Brian2 wrote:\n(.|\n)*no space left"):
+        programs.program("{}")
+    assert left(sources) == []
+    assert not programs.is_built("{}")
+
+
+@pytest.mark.skipif(not LINUX, reason="looks into /proc")
+def test_an_interrupted_build_leaves_no_process_and_no_folder(sources, monkeypatch):
+    """Ctrl-C, while the compiler waits for another process."""
+    compiler = sources / "waits"
+    compiler.write_text(f"#!/bin/sh\ncase $1 in --version) echo slow 1.0; exit;; esac\nsleep 61.{os.getpid()} & wait\n")
+    compiler.chmod(0o755)
+    script = textwrap.dedent("""
+        import sys
+        from pathlib import Path
+        from kzoo.bio.engines import building, programs
+        def brian(arguments, given):
+            (Path(arguments[1]) / "main.cpp").write_text("int n = 1000003;")
+        building.process.brian = brian
+        programs.program("{}", lambda said: print(said, flush=True))
+    """)
+    # In the foreground of a session of its own, as in a terminal; a shell's background job ignores Ctrl-C.
+    process_ = subprocess.Popen(
+        [sys.executable, "-c", "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n" + script],
+        env={**os.environ, "CXX": str(compiler)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    process_.stdout.readline()
+    until(sleeping)
+    process_.send_signal(signal.SIGINT)
+    _, errors = process_.communicate(timeout=20)
+    assert b"KeyboardInterrupt" in errors
+    until(lambda: not sleeping())
+    assert left(sources) == []
+
+
+def sleeping():
+    """The processes that the compiler of the test above has started."""
+    found = []
+    for folder in os.listdir("/proc"):
+        if folder.isdigit():
+            try:
+                with open(f"/proc/{folder}/cmdline", "rb") as file:
+                    if f"61.{os.getpid()}".encode() in file.read().split(b"\0"):
+                        found.append(folder)
+            except OSError:
+                pass
+    return found
