@@ -5,14 +5,13 @@ import math
 
 import numpy as np
 
+from kzoo.bio_command.current import add_current, current_of
 from kzoo.bio_command.flags import (
-    add_current,
     add_engine,
     add_neuron,
     add_run,
     check_kept,
     choice,
-    current_of,
     neuron_of,
     new_parser,
     within,
