@@ -16,8 +16,10 @@ from kzoo.bio import checks, engines
 from kzoo.bio.engines import building, standalone
 from kzoo.bio.networks.graded import Graded, GradedRecording
 from kzoo.bio.networks.inputs import Stimulus
+from kzoo.bio.networks.population import Poisson, Population
 from kzoo.bio.networks.ready import REGIME_NAMES, REGIMES, balanced, brunel, coba, cuba
-from kzoo.bio.networks.spiking import Poisson, Population, Spiking, Synapses
+from kzoo.bio.networks.spiking import Spiking
+from kzoo.bio.networks.synapses import Synapses
 from kzoo.bio.records import Raster
 from kzoo.errors import ParameterError
 

@@ -2,7 +2,9 @@
 
 from kzoo.bio import checks
 from kzoo.bio.networks.inputs import ALL
-from kzoo.bio.networks.spiking import Poisson, Population, Spiking, Synapses
+from kzoo.bio.networks.population import Poisson, Population
+from kzoo.bio.networks.spiking import Spiking
+from kzoo.bio.networks.synapses import Synapses
 from kzoo.bio.parameters import LIF
 
 # Brunel 2000, figure 8: inhibition over excitation g, and the external rate over that which takes the mean to the
