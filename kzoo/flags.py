@@ -50,7 +50,7 @@ _USAGE = """\
 usage: kzoo train MODEL [--data NAME] [flags]        (or: python -m kzoo.train MODEL ...)
        kzoo train --resume RUN_FOLDER
 
-  MODEL               one of: {models}
+  MODEL               {models}
   --data NAME         the data set; picks the model's recipe for it
   --epochs N          passes over the training part
   --seed N            decides initial weights, split, order, dropout and augmentation

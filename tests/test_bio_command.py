@@ -49,6 +49,7 @@ def test_a_neuron_is_simulated_as_kzoo_does_and_its_numbers_are_written(folder, 
     assert run["engine"] == "numpy"
     assert run["neuron"] == pytest.approx({**vars(LIF()), "tau": 10e-3, "v_rest": -65e-3})
     assert run["results"]["spikes"] == len(written) > 5
+    assert run["results"]["rate_hz"] == pytest.approx(run["results"]["rate_on_grid_hz"], rel=1e-9)
     assert (folder / "a" / "neuron.png").read_bytes().startswith(b"\x89PNG")
     shown = capsys.readouterr()
     assert "engine numpy" in shown.out

@@ -328,7 +328,9 @@ def test_help_comes_before_everything_else(capsys, monkeypatch, tmp_path):
     monkeypatch.setattr("kzoo.training.run", _no_run)
     for argv in (["--help"], ["--resume", str(tmp_path), "--help"], ["--config", "absent.json", "-h"]):
         assert main(["train", *argv]) == 0
-        assert "--resume FOLDER" in capsys.readouterr().out
+        shown = capsys.readouterr().out
+        assert "--resume FOLDER" in shown
+        assert shown.count("one of: ") == 1
 
 
 def test_help_of_a_model_describes_each_flag_and_each_key_once(capsys):

@@ -51,14 +51,14 @@ def lif(argv) -> int:
     gaps, _ = analysis.intervals(recording.raster)
     results = {
         "spikes": len(times),
-        "rate_hz": len(times) / recording.duration,
+        # Not spikes over duration: a step fills only a part of it, and theory's rate is that of the intervals.
+        "rate_hz": float(1 / gaps.mean()) if gaps.size else None,
         "mean_interval_s": float(gaps.mean()) if gaps.size else None,
         "cv": float(analysis.cv(recording.raster, least=2)[0]) if gaps.size > 1 else None,
         "rheobase_a": theory.rheobase(parameters),
     }
     say_engine(recording)
     print(f"{words}, {given.duration:g} ms in steps of {given.dt:g} ms")
-    # Not spikes over duration: a step fills only a part of it, and theory's rate is that of the intervals.
     print(f"{len(times)} spikes{_regularity(results)}")
     print(f"theory: rheobase {results['rheobase_a'] * 1e9:.4g} nA", end="")
     told = {}
@@ -133,9 +133,8 @@ def lif(argv) -> int:
 
 def _regularity(results):
     parts = []
-    interval = results["mean_interval_s"]
-    if interval is not None:
-        parts.append(f"mean interval {interval * 1e3:.4g} ms, {1 / interval:.4g} Hz")
+    if results["rate_hz"] is not None:
+        parts.append(f"mean interval {results['mean_interval_s'] * 1e3:.4g} ms, {results['rate_hz']:.4g} Hz")
     if results["cv"] is not None:
         parts.append(f"CV {results['cv']:.3f}")
     return "".join(f"; {part}" for part in parts)
