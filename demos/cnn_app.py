@@ -11,6 +11,7 @@ import threading
 from typing import NamedTuple
 
 import cnn_markup as markup
+import digit_pad
 import digits
 import gradio as gr
 import kit
@@ -18,7 +19,7 @@ import link
 import numpy as np
 import pad
 import validate
-from digits import CLASSES, INK_LEVELS, SIDE, prepare
+from digits import CLASSES, INK_LEVELS, SIDE
 
 import kzoo
 
@@ -243,18 +244,10 @@ def _found(image) -> dict[str, np.ndarray]:
         return activations(model, image)
 
 
-def _pixels(drawing) -> np.ndarray:
-    """The pixels of what a page or an API client sent as a drawing."""
-    try:
-        return pad.decode("" if drawing is None else drawing)
-    except ValueError as error:
-        raise validate.refuse(str(error)) from None
-
-
 @kit.in_float32
 def classify(drawing: str):
     """The answer for a drawing and the network's input, as markup."""
-    prepared = prepare(_pixels(drawing))
+    prepared = digit_pad.prepared(drawing)
     if not prepared.image.any():
         return markup.answer_html(), markup.input_html(prepared)
     return markup.answer_html(softmax(_found(prepared.image)["logits"])), markup.input_html(prepared)
@@ -282,7 +275,7 @@ def _settings(drawing, layer, filter, row, column, target, event=None) -> Settin
     if isinstance(clicked, dict):
         values.update({name: clicked[name] for name in values if name in clicked})
     return Settings(
-        prepare(_pixels(drawing)).image,
+        digit_pad.prepared(drawing).image,
         validate.choice("Layer", values["layer"], LAYERS),
         validate.number("Filter", values["filter"], 0, FILTERS - 1, whole=True),
         validate.number("Row", values["row"], 0, FILTERED - 1, whole=True),
@@ -359,8 +352,7 @@ def show_filter(drawing, layer, filter, row, column, target, event: gr.EventData
 
 def choose_example(event: gr.EventData):
     """The drawing of the example that was clicked, and a note."""
-    clicked = event._data.get("name") if isinstance(event._data, dict) else None
-    name = validate.choice("Example", clicked, digits.EXAMPLES)
+    name = digit_pad.chosen(event)
     note = NOTE if name in CLASSES else f"This is {name}. A network of ten digits names one all the same, however sure."
     return digits.example(name), kit.caption_html(note)
 
@@ -471,12 +463,7 @@ def build() -> gr.Blocks:
         def restore(request: gr.Request):
             good = link.restore(controls, request)
             values = [good.get(name, gr.skip()) for name in controls]
-            text = request.query_params.get("drawing") if request is not None else None
-            try:
-                pad.decode(text or "")
-            except ValueError:
-                text = None
-                gr.Info("The link's value of 'drawing' is not allowed here and was left out.")
+            text = digit_pad.linked(request)
             return text or gr.skip(), "" if text else gr.skip(), *values
 
         # Hidden: what shows progress covers its outputs, and nobody could draw yet.

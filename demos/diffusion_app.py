@@ -13,6 +13,7 @@ import time
 from dataclasses import dataclass
 
 import diffusion_markup as markup
+import digit_pad
 import digits
 import gradio as gr
 import kit
@@ -258,18 +259,10 @@ def _compared():
     return guidance_html(_model(), Settings()), samplers_html(_model(), Settings())
 
 
-def _pixels(drawing) -> np.ndarray:
-    """The network's input of what a page or a client sent as a drawing, (28, 28)."""
-    try:
-        return digits.prepare(pad.decode("" if drawing is None else drawing)).image
-    except ValueError as error:
-        raise validate.refuse(str(error)) from None
-
-
 @kit.in_float32
 def make(drawing, *values):
     """Makes three images, telling of it as it goes: status, film, the drawing's film, code."""
-    settings, image, model = check(values), _pixels(drawing), _model()
+    settings, image, model = check(values), digit_pad.prepared(drawing).image, _model()
     moments, told = [], time.monotonic()
     for moment in sampled(model, settings):
         moments.append(moment)
@@ -303,7 +296,7 @@ def compare_samplers(*values):
 @kit.in_float32
 def drown(drawing, *values):
     """What the network takes a drawing to be, in more and more noise, as markup, and the code."""
-    settings, image = check(values), _pixels(drawing)
+    settings, image = check(values), digit_pad.prepared(drawing).image
     return drowned_html(_model(), image, settings), code(settings, image)
 
 
@@ -330,12 +323,7 @@ def take_home() -> str:
 def restore(request: gr.Request, controls: dict):
     """The drawing and the controls' values that the page's address asks for."""
     good = link.restore(controls, request)
-    text = request.query_params.get("drawing") if request is not None else None
-    try:
-        pad.decode(text or "")
-    except ValueError:
-        text = None
-        gr.Info("The link's value of 'drawing' is not allowed here and was left out.")
+    text = digit_pad.linked(request)
     return text or gr.skip(), *(good.get(name, gr.skip()) for name in controls)
 
 
@@ -359,7 +347,7 @@ def arrive_compared(*values):
 def build() -> gr.Blocks:
     """The page."""
     model, now, moments = _model(), Settings(), opening()
-    image = _pixels(FIRST)
+    image = digit_pad.prepared(FIRST).image
     style, turned = {"css_template": markup.CSS}, {"css_template": markup.CSS, "js_on_load": markup.FILM}
     with kit.blocks(TITLE) as demo:
         kit.heading(

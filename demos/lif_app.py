@@ -7,6 +7,7 @@ The neuron is the leaky integrate-and-fire one of `kzoo.bio`, in SI units, with 
 
 import functools
 
+import digit_pad
 import digits
 import drawing
 import gradio as gr
@@ -19,7 +20,6 @@ import lif_neuron as one
 import link
 import numpy as np
 import pad
-import pictures
 import validate
 from lif_charts import note_html
 from lif_neuron import Settings
@@ -224,18 +224,7 @@ def _digits_tab(demo, tabs) -> None:
     with gr.Row():
         with gr.Column(scale=3, min_width=280, elem_classes="kz-tight"):
             drawn = pad.build_pad(start, label="Drawing pad")
-            examples = gr.HTML(
-                pictures.grid(
-                    [digits.prepare(pad.decode(digits.example(name))).image for name in digits.EXAMPLES],
-                    label="Examples",
-                    said=[f"Example: {name}" for name in digits.EXAMPLES],
-                    picks=[{"name": name} for name in digits.EXAMPLES],
-                    side=46,
-                ),
-                js_on_load=pictures.PICK,
-                css_template=pictures.CSS,
-                elem_id="lif-examples",
-            )
+            digit_pad.build_examples(drawn, "lif-examples")
             with gr.Group():
                 coded = gr.Radio(list(learned.CODES.items()), value=encoder, label="The input comes as")
                 length = gr.Slider(*learned.STEPS, steps, step=1, label="Time (steps)", buttons=[])
@@ -265,33 +254,18 @@ def _digits_tab(demo, tabs) -> None:
     asked, outputs = list(controls.values()), [status, strip, raster, output, panel]
     gr.on([drawn.change, coded.input, length.input], think, asked, outputs, api_name="think", **QUICK)
 
-    def choose(event: gr.EventData):
-        """The drawing of the example that was clicked."""
-        clicked = event._data.get("name") if isinstance(event._data, dict) else None
-        return digits.example(validate.choice("Example", clicked, digits.EXAMPLES))
-
-    examples.pick(choose, None, drawn, **QUICK, **kit.PRIVATE)
-
     @kit.in_float32
     def restore(request: gr.Request):
         """The drawing that the address asks for, on its tab."""
         good = link.restore({name: controls[name] for name in ("code", "steps")}, request)
-        asked = request.query_params.get("drawing") if request is not None else None
-        try:
-            pad.decode(asked or "")
-        except ValueError:
-            asked = None
-            gr.Info("The link's value of 'drawing' is not allowed here and was left out.")
+        asked = digit_pad.linked(request)
         seen = [wanted, coded, length, *outputs]
         if not asked and not good:
             return [gr.skip()] * (1 + len(seen))
         given = asked or start, good.get("code", encoder), good.get("steps", steps)
         return gr.Tabs(selected="trained"), *given, *think(*given)
 
-    # The pad's own value is left alone when the page opens: an update of a component of ours that is not drawn yet
-    # takes its properties away. It gets a link's drawing once its tab is there.
-    wanted = gr.State(start)
-    wanted.change(lambda text: text, wanted, drawn, **QUICK, **kit.PRIVATE)
+    wanted = digit_pad.late(drawn, start)
     demo.load(restore, None, [tabs, wanted, coded, length, *outputs], show_progress="hidden", **kit.PRIVATE)
 
 

@@ -8,12 +8,11 @@ import functools
 import json
 from typing import NamedTuple
 
-import digits
+import digit_pad
 import kit
 import lif_digits_markup as markup
 import live
 import numpy as np
-import pad
 import validate
 from digits import CLASSES, INK_LEVELS
 
@@ -105,12 +104,9 @@ def check(drawing, encoder, steps) -> tuple[np.ndarray, str, int]:
     Raises:
         gr.Error: one line, for the first that is not allowed.
     """
-    try:
-        pixels = pad.decode("" if drawing is None else drawing)
-    except ValueError as error:
-        raise validate.refuse(str(error)) from None
+    image = digit_pad.prepared(drawing).image
     encoder = validate.choice("Code", encoder, CODES.values())
-    return digits.prepare(pixels).image, encoder, validate.number("Steps", steps, *STEPS, whole=True)
+    return image, encoder, validate.number("Steps", steps, *STEPS, whole=True)
 
 
 def look(image, encoder: str, steps: int) -> tuple[str, ...]:

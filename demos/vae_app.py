@@ -10,6 +10,7 @@ import functools
 import json
 from typing import NamedTuple
 
+import digit_pad
 import digits
 import gradio as gr
 import kit
@@ -17,11 +18,10 @@ import link
 import live
 import numpy as np
 import pad
-import pictures
 import vae_markup as markup
 import vae_plane as plane
 import validate
-from digits import CLASSES, INK_LEVELS, prepare
+from digits import CLASSES, INK_LEVELS
 
 import kzoo
 from kzoo.registry import preset_folder
@@ -97,7 +97,7 @@ DRAWING = """
 {_rows(image)}
 """
 OTHER = """
-{_rows(_example(to))}
+{_rows(digit_pad.example(to))}
 """
 
 
@@ -138,12 +138,6 @@ def _rows(image) -> str:
     return "\n".join("".join("." if level == 0 else f"{level:x}" for level in line) for line in levels)
 
 
-@functools.cache
-def _example(name: str) -> np.ndarray:
-    """An example as the model gets it, (28, 28)."""
-    return prepare(pad.decode(digits.example(name))).image
-
-
 # --- the handlers --------------------------------------------------------------------------------------------------
 
 
@@ -151,21 +145,12 @@ def _model():
     return kit.preset(PRESETS[0])
 
 
-def _drawn(drawing, to):
-    """The image of a drawing that a page or a client sent, and the checked name of the other digit."""
-    try:
-        pixels = pad.decode("" if drawing is None else drawing)
-    except ValueError as error:
-        raise validate.refuse(str(error)) from None
-    return prepare(pixels).image, validate.choice("Digit", to, CLASSES)
-
-
 @kit.in_float32
 def send(drawing: str, to: str):
     """A drawing through the model: both images, the costs and the way to another digit as markup, and the code."""
-    image, to = _drawn(drawing, to)
+    image, to = digit_pad.prepared(drawing).image, validate.choice("Digit", to, CLASSES)
     with kit.alone(_model()) as model:
-        seen = passage(model, image, _example(to))
+        seen = passage(model, image, digit_pad.example(to))
     return (
         markup.through_html(image, seen.reconstruction),
         markup.cost_html(seen.cost, seen.kl, seen.each, usual()),
@@ -186,11 +171,6 @@ def draw_new(seed: int = 0, spread: float = 1.0):
 
 def _clicked(event) -> dict:
     return event._data if isinstance(event._data, dict) else {}
-
-
-def choose_example(event: gr.EventData):
-    """The drawing of the example that was clicked."""
-    return digits.example(validate.choice("Example", _clicked(event).get("name"), digits.EXAMPLES))
 
 
 def _place(event) -> dict:
@@ -270,19 +250,7 @@ def _digit_tab(demo, tabs) -> None:
     with gr.Row():
         with gr.Column(scale=3, min_width=280, elem_classes="kz-tight"):
             drawing = pad.build_pad(start, label="Drawing pad")
-            tiles = [_example(name) for name in digits.EXAMPLES]
-            examples = gr.HTML(
-                pictures.grid(
-                    tiles,
-                    label="Examples",
-                    said=[f"Example: {name}" for name in digits.EXAMPLES],
-                    picks=[{"name": name} for name in digits.EXAMPLES],
-                    side=46,
-                ),
-                js_on_load=pictures.PICK,
-                css_template=pictures.CSS,
-                elem_id="vae-examples",
-            )
+            digit_pad.build_examples(drawing, "vae-examples")
             kit.caption("Draw, or click an example. Ten digits, and two things that the model has never seen.")
         with gr.Column(scale=8, min_width=300, elem_classes="kz-tight"):
             with gr.Row():
@@ -310,27 +278,18 @@ def _digit_tab(demo, tabs) -> None:
     outputs = [passed, costs, walk, panel]
     drawing.change(send, [drawing, to], outputs, api_name="send", **quick)
     to.input(send, [drawing, to], outputs, **quick, **kit.PRIVATE)
-    examples.pick(choose_example, None, drawing, **quick, **kit.PRIVATE)
 
     @kit.in_float32
     def restore(request: gr.Request):
         """The drawing that the address asks for, on its tab."""
         good = link.restore({"to": to}, request)
-        asked = request.query_params.get("drawing") if request is not None else None
-        try:
-            pad.decode(asked or "")
-        except ValueError:
-            asked = None
-            gr.Info("The link's value of 'drawing' is not allowed here and was left out.")
+        asked = digit_pad.linked(request)
         if not asked and not good:
             return [gr.skip()] * 7
         asked, end = asked or start, good.get("to", OTHER)
         return gr.Tabs(selected="digit"), asked, end, *send(asked, end)
 
-    # The pad itself is left alone when the page opens: an update of a component of ours that is not drawn yet takes its
-    # properties away. It gets a link's drawing once its tab is there.
-    wanted = gr.State(start)
-    wanted.change(lambda text: text, wanted, drawing, **quick, **kit.PRIVATE)
+    wanted = digit_pad.late(drawing, start)
     demo.load(restore, None, [tabs, wanted, to, *outputs], show_progress="hidden", **kit.PRIVATE)
 
 

@@ -4,6 +4,7 @@ import dataclasses
 import re
 import xml.etree.ElementTree as ElementTree
 
+import digit_pad
 import digits
 import gradio as gr
 import numpy as np
@@ -254,7 +255,7 @@ def test_what_is_sent_is_answered_with_well_formed_markup_also_for_an_empty_pad(
         (lambda: vae_app.send("", "11"), "Digit: got '11'"),
         (lambda: vae_app.draw_new(0.5, 1), "Seed: got 0.5"),
         (lambda: vae_app.draw_new(0, 3), "Spread: got 3"),
-        (lambda: vae_app.choose_example(event(name="a dragon")), "Example: got 'a dragon'"),
+        (lambda: digit_pad.choose(event(name="a dragon")), "Example: got 'a dragon'"),
     ],
 )
 def test_what_is_not_allowed_is_refused_by_name(call, said):
