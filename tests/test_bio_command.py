@@ -256,11 +256,16 @@ def test_the_ready_networks_run_and_a_silent_start_is_no_error(name, folder):
     assert (folder / "a" / "raster.png").is_file()
 
 
-def test_a_film_is_written_beside_the_folder(folder, capsys):
-    flags = ["--size", 100, "--in-degree", 20, "--duration", 50, "--skip", 0, "--engine", "numpy", "--out", "a"]
-    assert bio("network", "balanced", *flags, "--animate", "film.html") == 0
-    assert "kzooActivity(" in (folder / "film.html").read_text(encoding="utf-8")
-    assert "Wrote film.html." in capsys.readouterr().out
+def test_a_film_without_a_folder_of_its_own_is_written_into_that_of_the_run(folder, capsys):
+    flags = ["balanced", "--size", 100, "--in-degree", 20, "--duration", 50, "--skip", 0, "--engine", "numpy"]
+    assert bio("network", *flags, "--out", "a", "--animate", "film.html") == 0
+    assert "kzooActivity(" in (folder / "a" / "film.html").read_text(encoding="utf-8")
+    assert "film.html" in json.loads((folder / "a" / "run.json").read_text(encoding="utf-8"))["files"]
+    assert f"Wrote {Path('a', 'film.html')}." in capsys.readouterr().out
+    for out, film in ((["--out", "a"], "films/film.html"), (["--out", "a"], "./film.html"), ([], "here.html")):
+        assert bio("network", *flags, *out, "--animate", film) == 0
+        assert (folder / film).is_file()
+    assert not (folder / "a" / "film.html").exists()  # as all that the run before left there
 
 
 def test_a_graded_network_comes_to_rest_where_theory_says(folder, capsys):
@@ -326,6 +331,7 @@ def test_a_run_replaces_the_files_of_the_one_before_and_no_others(folder, capsys
     (folder / "letter.txt").write_text("dear", encoding="utf-8")
     flags = ["--size", 100, "--in-degree", 20, "--duration", 150, "--engine", "numpy", "--out", "a"]
     assert bio("network", "balanced", *flags) == 0
+    assert "in place of" not in capsys.readouterr().out
     assert (folder / "a" / "raster.png").is_file()
     (folder / "a" / "mine.txt").write_text("dear", encoding="utf-8")
     run = json.loads((folder / "a" / "run.json").read_text(encoding="utf-8"))
@@ -333,6 +339,7 @@ def test_a_run_replaces_the_files_of_the_one_before_and_no_others(folder, capsys
     run["files"] += ["../letter.txt", 3]
     (folder / "a" / "run.json").write_text(json.dumps(run), encoding="utf-8")
     assert bio("network", "graded", "--duration", 150, "--engine", "numpy", "--out", "a") == 0
+    assert "Wrote a, in place of the run that it held: graded.png" in capsys.readouterr().out
     expected = ["graded.png", "mine.txt", "recording.npz", "run.json"]
     assert sorted(path.name for path in (folder / "a").iterdir()) == expected
     assert (folder / "letter.txt").is_file()

@@ -68,7 +68,10 @@ def network(argv) -> int:
     )
     parser.add_argument("--trace", type=int, default=0, metavar="N", help="draw the voltages of the first N neurons")
     parser.add_argument(
-        "--animate", metavar="FILE", help="a film: .gif, .mp4 (needs ffmpeg), or .html, which a browser plays by itself"
+        "--animate",
+        metavar="FILE",
+        help="a film: .gif, .mp4 (needs ffmpeg), or .html, which a browser plays by itself; a name without a folder "
+        "goes into the one of --out, where that is given",
     )
     add_engine(parser)
     given = parser.parse_args(argv)

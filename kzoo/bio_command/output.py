@@ -52,7 +52,7 @@ def say_engine(record) -> None:
         print(f"kzoo: {record.note}", file=sys.stderr)
 
 
-def write(folder, command, parser, given, *, figures, run, arrays=None, tables=None):
+def write(folder, command, parser, given, *, figures, run, arrays=None, tables=None, later=()):
     """Writes figures, numbers and run.json, the last of all, and says so. What an older run left there is deleted.
 
     Args:
@@ -63,6 +63,7 @@ def write(folder, command, parser, given, *, figures, run, arrays=None, tables=N
         run: what else goes into run.json.
         arrays: file's name -> arrays by name, for an .npz.
         tables: file's name -> head and rows, for a .csv.
+        later: names of files that the caller writes into the folder afterwards.
     """
     from kzoo import plots
 
@@ -79,12 +80,13 @@ def write(folder, command, parser, given, *, figures, run, arrays=None, tables=N
         writer.writerows([[f"{v:.10g}" if isinstance(v, float) else v for v in row] for row in rows])
         write_text(folder / name, text.getvalue())
     names = [*figures, *(arrays or {}), *(tables or {}), "run.json"]
-    for name in _left(folder, names):
+    instead = ", in place of the run that it held" if (folder / "run.json").is_file() else ""
+    for name in _left(folder, [*names, *later]):
         (folder / name).unlink(missing_ok=True)
     flags = _flags(parser, given)
     about = {"command": command, "flags": flags, "type": shlex.join(["kzoo", "bio", command, *flags])}
-    write_json(folder / "run.json", about | {"kzoo": __version__, "files": names} | run)
-    print(f"Wrote {folder}: {', '.join(names)}.")
+    write_json(folder / "run.json", about | {"kzoo": __version__, "files": [*names, *later]} | run)
+    print(f"Wrote {folder}{instead}: {', '.join(names)}.")
     print(f"Again:  kzoo bio repeat {shlex.quote(str(folder))}")
 
 

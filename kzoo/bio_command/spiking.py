@@ -1,6 +1,7 @@
 """`kzoo bio network` of neurons that spike: raster, rates, intervals, spectrum, voltages, and a film."""
 
 import inspect
+import os
 
 import numpy as np
 
@@ -28,6 +29,9 @@ def spiking(parser, given, takes) -> int:
         raise KzooError(f"--trace: got {given.trace}; expected at most {built.size}, the neurons of the network.")
     check_kept(given.duration * 1e-3, given.dt * 1e-3, max(1, given.trace))
     folder = folder_for(given.out, given.name, "network")
+    # A bare name belongs to the run; a path that names a folder is meant as it stands.
+    inside = bool(given.animate and given.out) and not os.path.dirname(given.animate)
+    film = folder / given.animate if inside else given.animate
     with waiting(f"Simulating {built.size:,} neurons ...") as tell:
         raster = networks.run(
             built,
@@ -63,13 +67,14 @@ def spiking(parser, given, takes) -> int:
             )
         },
         run={"engine": raster.engine, "note": raster.note, "groups": groups, "results": results},
+        later=[given.animate] if inside else [],
     )
-    if given.animate:
+    if film:
         data = plots.activity_data(raster.times, raster.neurons, raster.size, raster.duration, groups=raster.groups)
         with waiting("Drawing the film ...") as tell:
             count = None if tell is None else lambda done: tell(f"Drawing the film: picture {done} ...")
-            plots.save_activity(data, given.animate, title=title, progress=count)
-        print(f"Wrote {given.animate}.")
+            plots.save_activity(data, film, title=title, progress=count)
+        print(f"Wrote {film}.")
     return 0
 
 
