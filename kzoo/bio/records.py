@@ -70,7 +70,7 @@ class Raster:
         duration: how long was simulated [s].
         dt: [s].
         engine: what ran.
-        note: why not the engine that was asked for, else "".
+        note: why that one, where "auto" chose it or another was asked for; else "".
         voltage: (t, k) [V] of the neurons in `traced`, or None.
         traced: (k,) int, or None.
         seconds: what it cost [s of wall time], such as {"build": 10.2, "run": 0.3}.

@@ -4,12 +4,13 @@ import re
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from kzoo.bio import LIF, engines, networks, simulate
-from kzoo.bio.engines import building, cache, plan, process
+from kzoo.bio.engines import building, cache, estimate, plan, process, programs
 from kzoo.errors import ParameterError
 
 CURRENT = np.full((200, 2), 0.4e-9)
@@ -60,13 +61,13 @@ def test_an_old_brian_with_a_new_numpy_is_told_apart(brian):
 
 def test_without_a_compiler_numpy_runs_and_it_is_said_once(no_compiler, brian):
     with pytest.warns(engines.EngineWarning, match="no C\\+\\+ compiler") as caught:
-        raster = networks.run(networks.cuba(200), 0.01)
+        raster = networks.run(networks.cuba(200), 0.01, engine="brian-cpp")
     assert len(caught) == 1
     assert raster.engine == "numpy"
     assert "numpy ran" in raster.note
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        again = networks.run(networks.cuba(200), 0.01)
+        again = networks.run(networks.cuba(200), 0.01, engine="brian-cpp")
         single = simulate(LIF(), CURRENT, engine="brian-cpp")
     assert again.note == raster.note
     assert (single.engine, single.note) == ("numpy", raster.note)
@@ -77,7 +78,7 @@ def test_without_a_place_for_programs_numpy_runs(brian, monkeypatch, tmp_path):
     (tmp_path / "file").touch()
     monkeypatch.setenv("KZOO_CACHE_DIR", str(tmp_path / "file"))
     with pytest.warns(engines.EngineWarning, match="export KZOO_CACHE_DIR=FOLDER"):
-        assert networks.run(networks.cuba(200), 0.01).engine == "numpy"
+        assert networks.run(networks.cuba(200), 0.01, engine="brian-cpp").engine == "numpy"
 
 
 def no_room(structure, place, progress):
@@ -93,6 +94,7 @@ def test_where_a_build_fails_auto_runs_numpy_and_cpp_says_what_to_do(brian, buil
     brian.setattr(building, "compiler", lambda: "/usr/bin/c++")
     brian.setattr(building, "compiler_version", lambda: "c++ 1.0")
     brian.setattr(building, "build", build)
+    brian.setattr(estimate, "BUILD", 0.0)
     network = networks.cuba(200)
     with pytest.warns(engines.EngineWarning, match=why) as caught:
         raster = networks.run(network, 0.05)
@@ -108,6 +110,106 @@ def test_where_a_build_fails_auto_runs_numpy_and_cpp_says_what_to_do(brian, buil
             run()
 
 
+def test_auto_compiles_only_what_takes_numpy_longer(brian):
+    brian.setattr(building, "compiler", lambda: "/usr/bin/c++")
+    small, large = (networks.cuba(200).plan(seconds) for seconds in (0.1, 200.0))
+    assert engines.pick("auto", small) == (
+        "numpy",
+        "auto took numpy: by estimate, it takes 0.022 s; brian-cpp would first build a program, once, in some 20 s",
+    )
+    assert engines.pick("auto", large) == (
+        "brian-cpp",
+        "auto took brian-cpp: by estimate, numpy would take 44 s",
+    )
+    brian.setattr(programs, "is_built", lambda structure: True)
+    assert engines.pick("auto", small) == (
+        "brian-cpp",
+        "auto took brian-cpp: by estimate, numpy would take 0.022 s",
+    )
+    tiny = networks.cuba(200).plan(0.01)
+    assert engines.pick("auto", tiny) == ("numpy", "auto took numpy: by estimate, it takes 0.0022 s")
+    assert engines.pick("auto", networks.Graded(np.zeros((2, 2))).plan(1000.0)) == ("numpy", "")
+    assert engines.pick("auto") == engines.pick("numpy", large) == ("numpy", "")
+    assert engines.pick("brian-cpp", tiny) == ("brian-cpp", "")
+
+
+def test_where_auto_would_compile_and_cannot_it_is_said(no_compiler, brian):
+    brian.setattr(estimate, "BUILD", 0.0)
+    with pytest.warns(engines.EngineWarning, match="no C\\+\\+ compiler"):
+        assert networks.run(networks.cuba(200), 0.01).engine == "numpy"
+
+
+@pytest.mark.parametrize(
+    ("network", "seconds"),
+    [
+        # 5,000 steps of 20 µs and 4,000 x 3 ns; 40,000 spikes of 3 µs and 80 synapses of 12 ns.
+        (networks.cuba(), 0.318),
+        # The same, and conductances of 5 ns.
+        (networks.coba(), 0.418),
+        # 5,000 steps of 20 µs and 2,500 x (3 + 15) ns, the drive; 25,000 spikes of 3 µs and 1,250 synapses.
+        (networks.brunel(scale=0.2), 0.775),
+    ],
+)
+def test_the_estimate_counts_steps_and_spikes(network, seconds):
+    assert estimate.seconds(network.plan(0.5)) == pytest.approx(seconds, rel=0.01)
+
+
+def test_a_build_that_failed_is_not_tried_again_until_something_changes(brian):
+    tried = []
+
+    def build(structure, place, progress):
+        tried.append(structure)
+        raise building.BuildFailed(f"refused, {len(tried)}")
+
+    brian.setattr(building, "compiler", lambda: "/usr/bin/c++")
+    brian.setattr(building, "compiler_version", lambda: "c++ 1.0")
+    brian.setattr(building, "build", build)
+    with pytest.raises(building.BuildFailed, match=r"^refused, 1\n") as failed:
+        programs.program("{}")
+    assert "earlier" not in str(failed.value)
+    for _ in range(2):
+        with pytest.raises(building.BuildFailed, match=r"^refused, 1\nThat was at an earlier build.*delete ") as failed:
+            programs.program("{}")
+    assert len(tried) == 1
+    with pytest.raises(building.BuildFailed, match=r"^refused, 2"):
+        programs.program("[]")  # another program
+    for name, now in (("compiler_version", "c++ 2.0"), ("compiler", "/bin/c++"), ("brian_version", "2.11.0")):
+        brian.setattr(building, name, lambda now=now: now)
+        before = len(tried)
+        for _ in range(2):
+            with pytest.raises(building.BuildFailed, match=f"^refused, {before + 1}"):
+                programs.program("{}")
+    # As the message says; and a build that succeeds forgets.
+    file = Path(re.search(r"to try again, delete (.*)\.\n", str(failed.value))[1])
+    file.unlink()
+    with pytest.raises(building.BuildFailed, match=r"^refused, 6"):
+        programs.program("{}")
+    brian.setattr(building, "compiler_version", lambda: "c++ 3.0")
+    brian.setattr(building, "build", lambda structure, place, progress: None)
+    assert file.exists()
+    programs.program("{}")
+    assert not file.exists()
+
+
+@pytest.mark.parametrize(
+    ("compiler", "said"), [("/usr/bin/c++", "cannot write: No space left on device"), (None, "There is no compiler")]
+)
+def test_what_passes_by_itself_is_tried_again(brian, compiler, said):
+    tried = []
+
+    def build(structure, place, progress):
+        tried.append(place)
+        raise building.BuildFailed(said)
+
+    brian.setattr(building, "compiler", lambda: compiler)
+    brian.setattr(building, "compiler_version", lambda: "c++ 1.0")
+    brian.setattr(building, "build", build)
+    for _ in range(2):
+        with pytest.raises(building.BuildFailed, match=said):
+            programs.program("{}")
+    assert len(tried) == 2
+
+
 def test_a_relative_place_for_programs_is_of_the_current_folder(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("KZOO_CACHE_DIR", "here")
@@ -116,7 +218,7 @@ def test_a_relative_place_for_programs_is_of_the_current_folder(monkeypatch, tmp
 
 def test_a_fallback_points_at_the_line_that_asked(no_compiler, brian):
     with pytest.warns(engines.EngineWarning) as caught:
-        networks.run(networks.cuba(200), 0.01)
+        networks.run(networks.cuba(200), 0.01, engine="brian-cpp")
     assert caught[0].filename == __file__
 
 

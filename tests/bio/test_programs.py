@@ -54,23 +54,34 @@ def test_a_program_is_built_once_by_all_that_ask_for_it(elsewhere):
     assert cache.folder() in found.pop().parents
 
 
+def test_who_waits_for_the_build_of_another_thread_is_told(elsewhere):
+    said = []
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        with programs._turn(lambda sentence: None):
+            waiting = pool.submit(programs.program, plan.SINGLE, said.append)
+            until(lambda: said)
+        waiting.result(timeout=20)
+    assert said == ["Waiting for another thread, which builds a program"]
+
+
 def test_two_processes_do_not_build_at_once(tmp_path):
-    """A process that holds the lock keeps another waiting, and one that is killed does not."""
+    """A process that holds the lock keeps another waiting, who is told, and one that is killed does not."""
     code = (
         "import sys, time; from pathlib import Path; from kzoo.bio.engines import cache\n"
         f"with cache.lock(Path({str(tmp_path / 'lock')!r})): print('in', flush=True); time.sleep(60)"
     )
     holder = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
     assert holder.stdout.readline() == b"in\n"
-    entered = threading.Event()
+    entered, said = threading.Event(), []
 
     def wait():
-        with cache.lock(tmp_path / "lock"):
+        with cache.lock(tmp_path / "lock", lambda: said.append("waits")):
             entered.set()
 
     thread = threading.Thread(target=wait)
     thread.start()
     assert not entered.wait(0.3)
+    assert said == ["waits"]
     holder.kill()
     holder.wait()
     holder.stdout.close()

@@ -14,7 +14,7 @@ import threading
 import warnings
 
 from kzoo.bio import checks
-from kzoo.bio.engines import building, cache, plan, programs
+from kzoo.bio.engines import building, cache, estimate, plan, programs
 from kzoo.errors import KzooError
 
 ENGINES = ("numpy", "brian-numpy", "brian-cython", "brian-cpp")
@@ -44,20 +44,38 @@ def available(structure=plan.SINGLE) -> dict[str, str]:
     }
 
 
-def pick(engine="auto", structure=plan.SINGLE) -> tuple[str, str]:
-    """The engine that will run, and why it is not the one that was asked for, else "".
+def pick(engine="auto", given=None) -> tuple[str, str]:
+    """The engine that will run, and why that one; "" where it was asked for by name.
 
-    "auto" is "brian-cpp" where that can run. Where an engine cannot run, "numpy" takes its place; that is said once by
-    an `EngineWarning`, and in every note.
+    "auto" is "brian-cpp" where "numpy" would take longer, by `estimate.seconds`, than the program takes to start, or to
+    be built if that has not been done. Where an engine cannot run, "numpy" takes its place; that is said once by an
+    `EngineWarning`, and in every note.
+
+    Arguments:
+        engine: "auto", or one of `ENGINES`.
+        given: `Plan` of what is to run; None for single neurons, which with a graded network are "numpy" by "auto".
 
     Raises: ParameterError for a name that is no engine's.
     """
     checks.choice("engine", engine, ("auto", *ENGINES))
-    wanted = "brian-cpp" if engine == "auto" else engine
-    lacks = "" if wanted == "numpy" else available(structure)[wanted]
+    structure, note = plan.SINGLE if given is None else given.structure, ""
+    if engine == "auto":
+        engine, note = "numpy", ""
+        if given is not None and not given.graded:
+            engine, note = _quicker(given, structure)
+    lacks = "" if engine == "numpy" else available(structure)[engine]
     if not lacks:
-        return wanted, ""
-    return "numpy", numpy_instead(wanted, lacks, stacklevel=4)
+        return engine, note
+    return "numpy", numpy_instead(engine, lacks, stacklevel=4)
+
+
+def _quicker(given, structure) -> tuple[str, str]:
+    """ "numpy" or "brian-cpp", and why."""
+    seconds, built = estimate.seconds(given), programs.is_built(structure)
+    if seconds > (estimate.START if built else estimate.BUILD):
+        return "brian-cpp", f"auto took brian-cpp: by estimate, numpy would take {seconds:.2g} s"
+    building = "" if built else f"; brian-cpp would first build a program, once, in some {estimate.BUILD:g} s"
+    return "numpy", f"auto took numpy: by estimate, it takes {seconds:.2g} s{building}"
 
 
 def numpy_instead(wanted, why, stacklevel=3) -> str:

@@ -34,13 +34,20 @@ def folder() -> Path:
 
 
 @contextlib.contextmanager
-def lock(name):
-    """Lets one process at a time into the block. It ends with the process, however that ends."""
+def lock(name, waits=lambda: None):
+    """Lets one process at a time into the block. It ends with the process, however that ends.
+
+    `waits` is called where another process is in there, before waiting for it.
+    """
     try:
         import fcntl
     except ImportError:  # Windows: two processes may do the same work, and the later takes the place of the earlier
         yield
         return
     with open(name, "w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            waits()
+            fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -4,6 +4,7 @@ A program goes by its structure and by all that decides its code; so another pro
 builds its own.
 """
 
+import contextlib
 import functools
 import hashlib
 import json
@@ -13,6 +14,9 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
+
+from kzoo import files
 from kzoo.bio.engines import building, cache
 from kzoo.bio.engines.building import BuildFailed
 
@@ -20,6 +24,8 @@ _HERE = Path(__file__).parent
 # What a program follows from, beside its structure.
 _SOURCES = ("building.py", "standalone.h", "brian_model.py", "brian_worker.py")
 _BUILDING = threading.Lock()
+# In what a compiler says of a failure that passes by itself: a full disk, too little memory.
+_PASSING = ("No space left", "Killed", "out of memory", "allocate memory")
 # What this process has found whole: path -> (time of change, size) of the file.
 _WHOLE: dict[Path, tuple] = {}
 
@@ -32,18 +38,18 @@ def is_built(structure) -> bool:
 def program(structure, progress=None) -> Path:
     """The program for a structure, built if need be.
 
-    Two threads or processes that ask for one program at once build it once.
+    Two threads or processes that ask for one program at once build it once. A build that has failed is not tried again
+    with the same compiler, Brian2 and NumPy, until the file is deleted that the message names.
 
     Raises: BuildFailed.
     """
-    place = _place(structure)
+    place, progress = _place(structure), progress or (lambda sentence: None)
     if not _whole(place):
-        # Not two at once: each takes all cores for its compiler.
         try:
-            with _BUILDING, cache.lock(cache.folder() / "building.lock"):
+            with _turn(progress):
                 if not _whole(place):
                     _clean()
-                    building.build(structure, place, progress or (lambda sentence: None))
+                    _build(structure, place, progress)
         except (BuildFailed, OSError) as error:
             raise BuildFailed(
                 f"{error}\nThe program could not be built in {place.parent}. Run with engine='numpy', which builds "
@@ -51,6 +57,42 @@ def program(structure, progress=None) -> Path:
                 "export KZOO_CACHE_DIR=FOLDER."
             ) from None
     return place / "main"
+
+
+@contextlib.contextmanager
+def _turn(progress):
+    """Lets one build at a time into the block: each takes all cores for its compiler."""
+    if not _BUILDING.acquire(blocking=False):
+        progress("Waiting for another thread, which builds a program")
+        _BUILDING.acquire()
+    try:
+        waits = functools.partial(progress, "Waiting for another process, which builds a program")
+        with cache.lock(cache.folder() / "building.lock", waits):
+            yield
+    finally:
+        _BUILDING.release()
+
+
+def _build(structure, place, progress):
+    """Builds a program, unless that has failed before."""
+    memory = place.with_name(f"{place.name}.failed.json")
+    by = {"compiler": building.compiler(), "brian2": building.brian_version(), "numpy": np.__version__}
+    by["version"] = building.compiler_version()
+    try:
+        before = json.loads(memory.read_text(encoding="utf-8"))
+        failed = before["why"] if {name: before[name] for name in by} == by else ""
+    except (OSError, ValueError, KeyError, TypeError):
+        failed = ""
+    if failed:
+        raise BuildFailed(f"{failed}\nThat was at an earlier build; to try again, delete {memory}.")
+    try:
+        building.build(structure, place, progress)
+    except BuildFailed as error:
+        if by["compiler"] is not None and not any(words in str(error) for words in _PASSING):
+            with contextlib.suppress(OSError):
+                files.write_json(memory, {**by, "why": str(error)})
+        raise
+    memory.unlink(missing_ok=True)
 
 
 @functools.cache

@@ -60,14 +60,15 @@ def run(
         duration: [s].
         dt: [s], above 0 and at most tau.
         seed: of connections, starting voltages and drive: an integer of 0 or more.
-        engine: "auto", or one of `engines.ENGINES`. "auto" is C++ where that can run and be built, else NumPy; a graded
-            network runs in NumPy, where it is exact.
+        engine: "auto", or one of `engines.ENGINES`. "auto" is NumPy, or C++ where that can run and is worth its build:
+            where NumPy would take longer by estimate, see `engines.pick`; a graded network runs in NumPy, where it is
+            exact. The result's `note` says why.
         trace: neurons whose voltages are kept; of a graded network all are.
         stimulus: currents from outside [A]: (t,) into all neurons, (t, n) one column for each, a `Stimulus`, or
             several, which add up. t is at most the number of steps; nothing acts afterwards.
         timeout: seconds of wall time for the simulation, or None.
-        progress: a function of a sentence, called while the engine works; a program's first use builds it in some ten
-            seconds.
+        progress: a function of a sentence, called while the engine works; a program's first use builds it in some
+            twenty seconds.
 
     Returns: `Raster` of a spiking network, `GradedRecording` of a graded one.
     Raises: ParameterError if an argument is out of its bounds; KzooError if the engine fails or runs out of time.
@@ -77,10 +78,8 @@ def run(
     if timeout is not None:
         timeout = checks.quantity("timeout", timeout, "s", above=0.0)
     given = network.plan(duration, dt, seed, trace, stimulus)
-    if isinstance(network, Graded) and engine == "auto":
-        engine = "numpy"
     wanted = engine
-    engine, note = engines.pick(engine, given.structure)
+    engine, note = engines.pick(engine, given)
     if engine == "brian-cpp":
         try:
             made = standalone.run(given, timeout, progress)
