@@ -5,6 +5,7 @@ ParameterError for an argument out of its bounds.
 """
 
 import numpy as np
+from scipy import special
 
 from kzoo.bio import checks
 from kzoo.bio.records import Raster, Recording
@@ -88,11 +89,52 @@ def spectrum(rate, bin=1e-3, segment=None):
     )
     length = min(round(segment / bin), len(rate))
     window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)
-    starts = range(0, len(rate) - length + 1, max(1, length // 2))
+    starts = _starts(len(rate), length)
     pieces = np.stack([rate[s : s + length] for s in starts]) - rate.mean()
     power = (np.abs(np.fft.rfft(pieces * window)) ** 2).mean(0) * bin / (window**2).sum()
     power[1 : (length + 1) // 2] *= 2  # the negative frequencies; 0 and, of an even length, the last have none
     return np.fft.rfftfreq(length, bin), power
+
+
+def rhythm(rate, bin=1e-3, segment=None, highest=500.0) -> float:
+    """The frequency of the strongest rhythm of a rate [Hz], up to `highest`; NaN where none stands out of the noise.
+
+    The power of `spectrum(rate, bin, segment)` at a frequency f is taken as the mean of it and of its two neighbours,
+    over which a Hann window spreads a pure tone. Where that has a peak, it is a rhythm if
+
+    - three of its periods or more fit into a segment: what is slower is drift, or the mean that the window spreads;
+    - it stands out on both sides: from the median of the power between f/3 and 2f/3, and from that between 3f/2 and
+      3f, by a factor that noise of that level reaches by chance. The power of noise is a mean of as many exponential
+      numbers as segments and neighbours are independent (Welch 1967), and the factor its quantile by which one spectrum
+      in a hundred would have a peak: 3.5 for three segments, 2.3 for seven. Since the level is itself measured, of
+      rates of Poisson spikes one to three in a hundred have one.
+    """
+    frequencies, power = spectrum(rate, bin, segment)
+    highest = checks.quantity("highest", highest, "Hz", above=0.0)
+    length = round(1 / (frequencies[1] * bin))
+    count = len(_starts(len(rate), length))
+    independent = count / (1 + (1 - 1 / count) / 18)  # segments that overlap by half share 1/36 of their variance
+    smooth = np.convolve(power, np.ones(3) / 3, "same")
+    sought = np.arange(3, min(len(power) - 5, np.searchsorted(frequencies, highest, "right")))
+    peaks = sought[(smooth[sought] >= smooth[sought - 1]) & (smooth[sought] >= smooth[sought + 1])]
+    if not peaks.size:
+        return float("nan")
+    # Three neighbours under a Hann window are as good as 1.86 that are independent.
+    shape = 1.86 * independent
+    factor = special.gammaincinv(shape, 1 - 0.01 / len(sought)) / shape
+    median = special.gammaincinv(independent, 0.5) / independent
+    found = {}
+    for peak in peaks:
+        below = power[peak // 3 : min(peak * 2 // 3, peak - 2) + 1]
+        above = power[min(peak * 3 // 2 + 1, len(power) - 3) : max(peak * 3, peak + 12) + 1]
+        # The larger of the two: on a slope one side lies lower everywhere.
+        level = max(np.median(below), np.median(above)) / median
+        if smooth[peak] > factor * level:
+            found[smooth[peak]] = peak
+    if not found:
+        return float("nan")
+    peak = found[max(found)]
+    return float(frequencies[peak - 1 + power[peak - 1 : peak + 2].argmax()])
 
 
 def synchrony(raster, bin=5e-3, start=0.0) -> float:
@@ -118,6 +160,11 @@ def synchrony(raster, bin=5e-3, start=0.0) -> float:
     mean = np.bincount(neurons, minlength=raster.size) / count
     alone = (each.astype(float) ** 2).sum() / (count * raster.size) - (mean**2).mean()
     return float(np.sqrt(together.var() / alone)) if alone > 0 else float("nan")
+
+
+def _starts(bins, length):
+    """Where segments that overlap by half begin."""
+    return range(0, bins - length + 1, max(1, length // 2))
 
 
 def _raster(spikes) -> Raster:

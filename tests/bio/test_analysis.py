@@ -88,6 +88,45 @@ def test_the_spectrum_of_poisson_spikes_is_flat_at_twice_their_rate():
     assert power[2:].mean() == pytest.approx(2 * 40 / 50, rel=0.05)
 
 
+def modulated(rng, depth, frequency, seconds=0.4, bin=5e-4):
+    """The rate of 1,000 Poisson neurons of 20 Hz with a rhythm: ten spikes a bin."""
+    t = np.arange(round(seconds / bin)) * bin
+    return rng.poisson(10 * (1 + depth * np.sin(2 * np.pi * (frequency * t + rng.random()))))
+
+
+@pytest.mark.parametrize("frequency", [20, 40, 150])
+def test_a_rhythm_is_found_where_it_is(frequency):
+    rng = np.random.default_rng(3)
+    found = np.array([analysis.rhythm(modulated(rng, 0.2, frequency), 5e-4, 0.2) for _ in range(50)])
+    assert (np.abs(found - frequency) < 6).sum() >= 48  # segments of 0.2 s tell 5 Hz apart
+
+
+@pytest.mark.parametrize(("segment", "bin"), [(0.2, 1e-4), (0.1, 5e-4), (0.4, 1e-3)])
+def test_poisson_spikes_have_a_rhythm_as_rarely_as_promised(segment, bin):
+    rng = np.random.default_rng(4)
+    found = [analysis.rhythm(rng.poisson(5.0, round(0.4 / bin)), bin, segment) for _ in range(400)]
+    assert np.isfinite(found).mean() <= 0.045
+
+
+def test_neither_a_slope_nor_a_drift_nor_silence_is_a_rhythm():
+    rng = np.random.default_rng(5)
+    walks = signal.lfilter([1], [1, -0.98], rng.standard_normal((100, 2000)))  # falls with the square of f from 3 Hz on
+    assert np.isfinite([analysis.rhythm(walk, 1e-3, 0.5) for walk in walks]).mean() <= 0.04
+    slow = modulated(rng, 0.5, 10, seconds=2.0)  # two periods a segment
+    assert np.isnan(analysis.rhythm(slow, 5e-4, 0.2))
+    assert analysis.rhythm(slow, 5e-4, 0.5) == 10
+    assert np.isnan(analysis.rhythm(np.zeros(800)))
+    assert np.isnan(analysis.rhythm([1.0, 2, 3, 4, 4, 3, 2, 1]))
+
+
+def test_of_several_rhythms_the_strongest_up_to_the_limit_is_told():
+    t = np.arange(2000) * 5e-4
+    rate = 50 + 30 * np.sin(2 * np.pi * 300 * t) + 10 * np.sin(2 * np.pi * 50 * t)
+    rate += np.random.default_rng(6).standard_normal(2000)
+    assert analysis.rhythm(rate, 5e-4, 0.2) == 300
+    assert analysis.rhythm(rate, 5e-4, 0.2, highest=200) == 50
+
+
 def test_synchrony_runs_from_one_over_the_root_of_the_size_to_one():
     once = np.random.default_rng(1).random((20_000, 1)) < 0.01
     assert analysis.synchrony(dense(np.repeat(once, 40, 1))) == pytest.approx(1)
@@ -133,6 +172,7 @@ def test_a_recording_serves_as_well_as_its_raster():
         (lambda r: analysis.population_rate(r, 0), "bin: got 0 ms; expected .* above 0 ms and at most 100 ms"),
         (lambda r: analysis.spectrum([1.0] * 7), "the number of bins: got 7; expected an integer of 8 or more"),
         (lambda r: analysis.spectrum([float("nan")] * 9), "rate: got nan Hz"),
+        (lambda r: analysis.rhythm([1.0] * 9, highest=0), "highest: got 0 Hz; expected .* above 0"),
         (lambda r: analysis.spectrum([1.0] * 9, 1e-3, 1.0), "segment: got 1000 ms; expected .* at most 9 ms"),
         (lambda r: analysis.synchrony(r, bin=0.06), "the number of bins: got 1"),
     ],
