@@ -1,8 +1,8 @@
 """The one seam between kzoo and the backends of Keras.
 
-`kzoo/backend/jax.py`, `torch.py` and `tensorflow.py` define the same function names; this package hands out
-those of the backend that Keras runs on. Importing it is cheap and imports no Keras: the chosen module loads at
-the first use of one of its functions.
+`kzoo/backend/jax/`, `torch/` and `tensorflow/` define the same functions in files of the same names; this package
+hands out those of the backend that Keras runs on. Importing it is cheap and imports no Keras: a file of the chosen
+backend loads at the first use of one of its functions.
 """
 
 import importlib
@@ -17,23 +17,24 @@ from kzoo.files import keras_home
 
 # In the order of preference when nothing else decides.
 NAMES = ("jax", "torch", "tensorflow")
-FUNCTIONS = (
-    "value_and_grad",
-    "input_grad",
-    "run_step",
-    "compiled",
-    "conv2d",
-    "conv2d_transpose",
-    "max_pool2d",
-    "random_bits",
-    "scan",
-    "selective_scan",
-    "projection",
-    "recurrence",
-    "integrate_and_fire",
-    "devices",
-    "thread_count",
-)
+# The seam: each function, and the file of each backend that defines it.
+FUNCTIONS = {
+    "value_and_grad": "gradients",
+    "input_grad": "gradients",
+    "run_step": "calls",
+    "compiled": "calls",
+    "conv2d": "images",
+    "conv2d_transpose": "images",
+    "max_pool2d": "images",
+    "random_bits": "random",
+    "scan": "loops",
+    "selective_scan": "selective",
+    "projection": "recurrent",
+    "recurrence": "recurrent",
+    "integrate_and_fire": "spikes",
+    "devices": "machine",
+    "thread_count": "machine",
+}
 
 __all__ = ["NAMES", "choose", "installed", "name", *FUNCTIONS]
 
@@ -118,6 +119,6 @@ def name() -> str:
 def __getattr__(attribute: str):
     if attribute not in FUNCTIONS:
         raise AttributeError(f"module 'kzoo.backend' has no attribute {attribute!r}")
-    value = getattr(importlib.import_module(f"kzoo.backend.{name()}"), attribute)
+    value = getattr(importlib.import_module(f"kzoo.backend.{name()}.{FUNCTIONS[attribute]}"), attribute)
     globals()[attribute] = value
     return value

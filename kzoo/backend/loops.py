@@ -1,5 +1,4 @@
-"""What the three `scan`s share: how they read their arguments, what they refuse, and what a mask means; and what
-their `compiled` may touch.
+"""What the three `scan`s share: how they read their arguments, what they refuse, and what a mask means.
 
 Nothing here names a backend: nests are `keras.tree`'s, arithmetic is `keras.ops`'s. None is a leaf that stays None.
 """
@@ -255,32 +254,3 @@ def stacked(ys, stack):
     return tree.pack_sequence_as(
         ys[0], [None if column[0] is None else stack([_tensor(leaf) for leaf in column]) for column in columns]
     )
-
-
-class ReadOnly(keras.StatelessScope):
-    """A scope in which some Keras variables are read, and none is assigned.
-
-    Args:
-        variables: those that may be read.
-        values: a tensor for each of them, or None for their own.
-    """
-
-    def __init__(self, variables, values=None):
-        super().__init__(
-            None if values is None else list(zip(variables, values, strict=True)), initialize_variables=False
-        )
-        self.allowed = {id(variable) for variable in variables}
-
-    def get_current_value(self, variable):
-        if id(variable) not in self.allowed:
-            raise ValueError(
-                f"The compiled function reads the variable {variable.path}, which is none of `variables`: its value "
-                "would be frozen into the code. Pass it along, as model.variables does."
-            )
-        return super().get_current_value(variable)
-
-    def add_update(self, update):
-        raise ValueError(
-            f"The compiled function assigned the variable {update[0].path}, and what is compiled keeps no side effect. "
-            "Return what changes, and hand it in at the next call."
-        )

@@ -210,12 +210,11 @@ def test_half_precision_stays_in_its_dtype_and_near_float32(dtype):
 @pytest.mark.skipif(not ON_JAX, reason="only JAX has a second form")
 @pytest.mark.parametrize(("batch", "chunk"), [(1, 1), (2, 1), (7, 3), (8, 4), (5, 2), (11, 4), (3, 8)])
 def test_every_chunking_of_the_batch_matches_the_sum_written_out(monkeypatch, batch, chunk):
-    from kzoo.backend import jax as jax_backend
-    from kzoo.backend import jax_images
+    from kzoo.backend.jax import images
 
     patch_bytes = 4 * (4 * 3) * (3 * 3 * 2)  # float32, h' * w', taps * c
-    monkeypatch.setattr(jax_images, "_CHUNK_BYTES_PER_THREAD", chunk * patch_bytes)
-    monkeypatch.setattr(jax_backend, "thread_count", lambda: 1)
+    monkeypatch.setattr(images, "_CHUNK_BYTES_PER_THREAD", chunk * patch_bytes)
+    monkeypatch.setattr(images, "thread_count", lambda: 1)
     x, weights = arrays_for((batch, 6, 5, 2), (3, 3), 1, 3)
     y, _, dx, dkernel = reference_conv(x, weights, cosines, (1, 1), "valid", (1, 1), 1)
     found, gradients = output_and_gradients(lambda x, k: backend.conv2d(x, k), x, weights)

@@ -1,4 +1,4 @@
-"""The scan of TensorFlow in a graph: one loop forward, and one backward of its own."""
+"""The loop over time on TensorFlow: eagerly in Python, in a graph one loop forward and one backward of its own."""
 
 import keras
 import tensorflow as tf
@@ -6,7 +6,66 @@ import tensorflow as tf
 from kzoo.backend import loops
 
 
-def scan_in_graph(step, carry, inputs, mask, length, reverse, checkpoint):
+def scan(step, carry, inputs=None, *, length=None, reverse=False, mask=None, checkpoint=None):
+    """A loop over time, `carry, y = step(carry, x)` for each x: the same on every backend, backward at linear cost.
+
+    Differentiable with respect to carry, inputs and whatever the step closes over, Keras variables included.
+    Nests of any kind (tuples, lists, dicts, a bare tensor) stand for carry, inputs and y; None is a leaf that
+    stays None.
+
+    Args:
+        step: a function (carry, x) -> (carry, y). The new carry has the structure, shapes and dtypes of the old
+            one; y is free, and may be None. The step may be run more than once for one step of time, so it has no
+            side effects: it assigns no variable, and noise comes in with the inputs.
+        carry: the initial state, as a rule (b, ...).
+        inputs: (t, b, ...) in every leaf, time first. None where the step needs none; then x is None.
+        length: the number of steps; needed without inputs.
+        reverse: whether to start at the last step. y at index i always belongs to x at index i.
+        mask: (t, b), True where a sample has a step. Elsewhere its carry stays and its y is that of its last step
+            before (zeros where there was none), as in Keras's recurrent layers. What the inputs hold there, nan
+            included, reaches neither outputs nor gradients.
+        checkpoint: how many steps the backward pass recomputes at a time. It then keeps the carry of every so
+            many steps and the steps of one chunk, O(t / checkpoint + checkpoint), for the time of a second forward
+            pass. None keeps what the backend keeps.
+
+    Returns:
+        The last carry, and y stacked: (t, ...) in every leaf.
+
+    Raises:
+        ValueError: for an empty sequence, lengths that disagree, a mask of another length, neither inputs nor
+            length, a checkpoint below 1, and a step whose carry changes in structure, shape or dtype.
+    """
+    carry, inputs, mask, length = loops.prepare(carry, inputs, length, mask, checkpoint)
+    if mask is not None:
+        inputs = loops.fill(inputs, mask)
+    if not tf.executing_eagerly():
+        return _scan_in_graph(step, carry, inputs, mask, length, reverse, checkpoint)
+    if checkpoint is not None:
+        # What is to be recomputed is known as a graph only.
+        given = (carry, inputs, mask)
+        unpacked = {}
+
+        def run(*tensors):
+            found = _scan_in_graph(step, *loops.pack(given, tensors), length, reverse, checkpoint)
+            unpacked["like"] = found
+            return loops.leaves(found)
+
+        tensors = loops.leaves(given)
+        concrete = tf.function(run, autograph=False).get_concrete_function(*tensors)
+        return loops.pack(unpacked["like"], concrete(*tensors))
+    body, state = loops.checked(step, every=False), carry
+    if mask is not None:
+        body, state, inputs = loops.hold(body, tf.where), (carry, None), (inputs, mask)
+    xs = loops.slices(inputs, length, tf.unstack)
+    if reverse:
+        xs.reverse()
+    state, ys = loops.walk(body, state, xs)
+    if reverse:
+        ys.reverse()
+    return loops.check_carry(state[0] if mask is not None else state, carry), loops.stacked(ys, tf.stack)
+
+
+def _scan_in_graph(step, carry, inputs, mask, length, reverse, checkpoint):
     """The scan as one `while` forward and one backward, which runs each step again to differentiate it.
 
     TensorFlow's own gradient of a loop adds up a list of t tensors at each of t steps, and under XLA fails or
