@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kzoo import backend, registry
-from kzoo.errors import KzooError, UnknownName, did_you_mean
+from kzoo.errors import KzooError, UnknownName, did_you_mean, install_command
 
 PACKAGE = Path(__file__).parent
 HUB = "all"  # the name of demos/app.py, which has a page for each of the others
@@ -135,7 +135,7 @@ def find(name: str) -> Demo:
 
 
 def _install() -> str:
-    return f"To install what the demos need, type:  {backend.install_command('demos')}"
+    return f"To install what the demos need, type:  {install_command('demos')}"
 
 
 def gradio_version() -> str:

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import kzoo
 from kzoo import backend
+from kzoo.errors import install_command
 from kzoo.files import keras_home
 
 KERAS_NEEDED = (3, 15)
@@ -142,13 +143,13 @@ def _choice() -> list[Finding]:
     theirs = bool(variable) and variable != _unasked()
     if not here:
         text = f"none of {', '.join(backend.NAMES)} is installed, so no model can run"
-        return [Finding("backend", "missing", text, backend.install_command(backend.NAMES[0]))]
+        return [Finding("backend", "missing", text, install_command(backend.NAMES[0]))]
     if chosen not in backend.NAMES:
         text = f"Keras is set to {_short(chosen)}; kzoo runs on {', '.join(backend.NAMES)}"
         return [Finding("backend", "note", text, f"export KERAS_BACKEND={here[0]}")]
     if chosen not in here:
         text = f"{chosen} was chosen by KERAS_BACKEND and is not installed; installed: {', '.join(here)}"
-        remedy = f"export KERAS_BACKEND={here[0]}   or   {backend.install_command(chosen)}"
+        remedy = f"export KERAS_BACKEND={here[0]}   or   {install_command(chosen)}"
         return [Finding("backend", "note", text, remedy)]
 
     if "keras" in sys.modules:
@@ -185,7 +186,7 @@ def _backends() -> list[Finding]:
         else:
             # One backend is enough: another one that is absent is nothing to mend.
             text = "not installed" + ("; one backend is enough" if here else "")
-            findings.append(Finding(name, "missing", text, backend.install_command(name)))
+            findings.append(Finding(name, "missing", text, install_command(name)))
     return findings
 
 
@@ -217,7 +218,7 @@ def _started(name: str) -> Finding:
 
 
 def _reinstall(name: str) -> str:
-    return backend.install_command(name).replace("install", "install --force-reinstall", 1)
+    return install_command(name).replace("install", "install --force-reinstall", 1)
 
 
 def _optional() -> list[Finding]:

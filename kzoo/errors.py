@@ -6,6 +6,7 @@ message alone, without a traceback, and leaves with exit code 2.
 
 import difflib
 import re
+from pathlib import Path
 
 _DOUBLED = re.compile(r"(.)\1+")
 
@@ -35,6 +36,14 @@ class UnknownName(KzooError, KeyError):
 
     # KeyError would print the repr of the message, quotes and escapes included.
     __str__ = Exception.__str__
+
+
+def install_command(extra: str) -> str:
+    """What to type to install kzoo with an extra, such as a backend: in a clone, from the clone."""
+    clone = Path(__file__).resolve().parents[1]
+    if not (clone / "pyproject.toml").is_file():
+        return f'pip install "kzoo[{extra}]"'
+    return f'pip install -e "{"." if Path.cwd() == clone else clone}[{extra}]"'
 
 
 def did_you_mean(name: str, known) -> str:

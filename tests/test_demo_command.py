@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from kzoo import backend, demo, registry
+from kzoo import demo, registry
 from kzoo.cli import main
+from kzoo.errors import install_command
 
 ROOT = Path(__file__).resolve().parents[1]
 NAMES = list(demo.demos())
@@ -80,7 +81,7 @@ def test_a_typo_gets_a_suggestion(capsys):
 def test_without_gradio_it_says_what_to_install(capsys, monkeypatch, tmp_path):
     monkeypatch.setattr(demo.importlib.util, "find_spec", lambda name: None)
     for flags in ([], ["--space", str(tmp_path / "new")]):
-        assert backend.install_command("demos") in _refused(capsys, "all", *flags)
+        assert install_command("demos") in _refused(capsys, "all", *flags)
     assert not (tmp_path / "new").exists()
 
 

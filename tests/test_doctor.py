@@ -9,8 +9,9 @@ from collections import namedtuple
 import pytest
 from rich.console import Console
 
-from kzoo import backend, doctor
+from kzoo import backend, doctor, errors
 from kzoo.cli import main
+from kzoo.errors import install_command
 
 FIRST, SECOND, THIRD = backend.NAMES
 
@@ -61,23 +62,23 @@ def test_without_any_backend_the_report_says_what_to_type(machine):
     without(machine, *backend.NAMES)
     (chosen,) = about("backend")
     assert chosen.status == "missing"
-    assert chosen.remedy == backend.install_command(FIRST)
+    assert chosen.remedy == install_command(FIRST)
     for name in backend.NAMES:
         (finding,) = about(name)
-        assert (finding.status, finding.remedy) == ("missing", backend.install_command(name))
+        assert (finding.status, finding.remedy) == ("missing", install_command(name))
 
 
 def test_a_clone_is_told_to_install_itself_and_an_installation_by_its_name(machine, tmp_path):
     clone = tmp_path / "clone"
     clone.mkdir()
     (clone / "pyproject.toml").touch()
-    machine.setattr(backend, "__file__", str(clone / "kzoo" / "backend" / "__init__.py"))
+    machine.setattr(errors, "__file__", str(clone / "kzoo" / "errors.py"))
     machine.chdir(clone)
-    assert backend.install_command(FIRST) == f'pip install -e ".[{FIRST}]"'
+    assert install_command(FIRST) == f'pip install -e ".[{FIRST}]"'
     machine.chdir(tmp_path)
-    assert backend.install_command(FIRST) == f'pip install -e "{clone}[{FIRST}]"'
-    machine.setattr(backend, "__file__", str(tmp_path / "site-packages" / "kzoo" / "backend" / "__init__.py"))
-    assert backend.install_command(FIRST) == f'pip install "kzoo[{FIRST}]"'
+    assert install_command(FIRST) == f'pip install -e "{clone}[{FIRST}]"'
+    machine.setattr(errors, "__file__", str(tmp_path / "site-packages" / "kzoo" / "errors.py"))
+    assert install_command(FIRST) == f'pip install "kzoo[{FIRST}]"'
 
 
 def test_a_machine_trains_where_keras_and_the_chosen_backend_work_whatever_else_is_missing(machine):
@@ -127,7 +128,7 @@ def test_a_variable_that_names_an_absent_backend_is_noted(machine):
     (chosen,) = about("backend")
     assert chosen.status == "note"
     assert f"{SECOND} was chosen by KERAS_BACKEND and is not installed" in chosen.text
-    assert chosen.remedy == f"export KERAS_BACKEND={FIRST}   or   {backend.install_command(SECOND)}"
+    assert chosen.remedy == f"export KERAS_BACKEND={FIRST}   or   {install_command(SECOND)}"
 
 
 def test_a_variable_that_names_no_backend_of_kzoo_is_noted(machine):

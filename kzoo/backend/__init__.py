@@ -10,9 +10,8 @@ import importlib.util
 import json
 import os
 import sys
-from pathlib import Path
 
-from kzoo.errors import BackendUnavailable
+from kzoo.errors import BackendUnavailable, install_command
 from kzoo.files import keras_home
 
 # In the order of preference when nothing else decides.
@@ -48,14 +47,6 @@ def _is_installed(candidate: str) -> bool:
     spec = importlib.util.find_spec(candidate)
     # Python takes any folder of that name, such as ./jax with somebody's notes, for a package without a file.
     return spec is not None and spec.origin is not None
-
-
-def install_command(extra: str) -> str:
-    """What to type to install kzoo with an extra, such as a backend: in a clone, from the clone."""
-    clone = Path(__file__).resolve().parents[2]
-    if not (clone / "pyproject.toml").is_file():
-        return f'pip install "kzoo[{extra}]"'
-    return f'pip install -e "{"." if Path.cwd() == clone else clone}[{extra}]"'
 
 
 def choose() -> str | None:

@@ -4,10 +4,9 @@ import os
 import re
 from pathlib import Path
 
-from kzoo.backend import install_command
 from kzoo.convert.huggingface import from_huggingface
 from kzoo.convert.tensors import INDEX, WEIGHTS
-from kzoo.errors import KzooError
+from kzoo.errors import KzooError, install_command
 
 SCHEME = "hf://"
 _PATTERNS = ("config.json", "tokenizer.json", WEIGHTS, "model-*.safetensors", INDEX)

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kzoo.backend import install_command
-from kzoo.errors import KzooError
+from kzoo.errors import KzooError, install_command
 from kzoo.files import read_json, replacing
 
 WEIGHTS = "model.safetensors"
