@@ -26,12 +26,10 @@ KERAS_NEEDED = (3, 15)
 DEVICE_TIMEOUT = 60  # seconds; a first import of a backend from a cold disk takes tens
 FILES_NAMED = 12  # so many files of a folder are named, the rest is counted
 
-_NUMPY = ' "numpy<2.4"' if sys.version_info < (3, 12) else ""
-# (distribution, what it is for, what to type where it is missing)
+# (distribution, what it is for, what to type where it is missing: "" for the extra of kzoo that brings it)
 OPTIONAL = (
     ("gradio", "the live demos", 'pip install "gradio>=6.17,<7"'),
-    # The last Brian2 for Python 3.11 was built before NumPy 2.4.
-    ("brian2", "simulating spiking networks with Brian2", f"pip install brian2{_NUMPY}"),
+    ("brian2", "simulating spiking networks with Brian2", ""),  # that extra knows which NumPy goes with it
     ("nir", "exchanging spiking networks with other simulators", "pip install nir"),
     ("nbmake", "running the notebooks as tests", "pip install nbmake ipykernel"),
     ("onnx", "exporting models", "pip install onnx"),
@@ -226,7 +224,7 @@ def _optional() -> list[Finding]:
     for name, purpose, remedy in OPTIONAL:
         version = _version(name)
         if version is None:
-            findings.append(Finding(name, "missing", f"optional, for {purpose}", remedy))
+            findings.append(Finding(name, "missing", f"optional, for {purpose}", remedy or install_command("bio")))
         else:
             findings.append(Finding(name, "ok", f"{version}, for {purpose}"))
     numpy, brian2 = _version("numpy"), _version("brian2")

@@ -199,10 +199,11 @@ def test_brian2_beside_a_numpy_too_new_for_it_is_noted_on_python_311(machine, py
 
 
 def test_each_optional_package_says_what_it_is_for(machine):
-    versions(machine, gradio=None, onnx="1.2.3")
-    (gradio,), (onnx,) = about("gradio"), about("onnx")
+    versions(machine, gradio=None, onnx="1.2.3", brian2=None)
+    (gradio,), (onnx,), (brian2,) = about("gradio"), about("onnx"), about("brian2")
     assert (gradio.status, gradio.text) == ("missing", "optional, for the live demos")
     assert gradio.remedy.startswith("pip install")
+    assert brian2.remedy == install_command("bio")  # as the simulator says
     assert (onnx.status, onnx.text, onnx.remedy) == ("ok", "1.2.3, for exporting models", "")
 
 

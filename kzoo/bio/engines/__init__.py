@@ -15,7 +15,7 @@ import warnings
 
 from kzoo.bio import checks
 from kzoo.bio.engines import building, cache, estimate, plan, programs
-from kzoo.errors import KzooError
+from kzoo.errors import KzooError, install_command
 
 ENGINES = ("numpy", "brian-numpy", "brian-cython", "brian-cpp")
 _SAID: set[str] = set()
@@ -93,7 +93,7 @@ def _brian_lacks() -> str:
     """Why Brian2 cannot be imported, else ""; without importing it."""
     version = building.brian_version()
     if version is None:
-        return "Brian2 is not installed: pip install 'kzoo[bio]'"
+        return f"Brian2 is not installed: {install_command('bio')}"
     numpy = importlib.metadata.version("numpy")
     if _number(version) < (2, 10) and _number(numpy) >= (2, 4):
         return f"Brian2 {version} does not work with NumPy {numpy}: pip install 'numpy<2.4'"
