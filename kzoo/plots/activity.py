@@ -22,13 +22,11 @@ import math
 
 import numpy as np
 
-from kzoo.plots.spikes import BIN, checked_groups, checked_spikes, positive
+from kzoo.plots.spikes import BIN, checked_groups, checked_spikes, group_color, positive
 
 FORMAT, VERSION = "kzoo.activity", 1
 MAX_NEURONS = 2500  # of the grid: 50 x 50
 MAX_BINS = 400  # of the rate; more are noise beside each other
-# On a dark ground: the light ones of the palette, by which the groups are told in every figure.
-LIGHTS = {"excitatory": "#56B4E9", "inhibitory": "#E69F00"}
 
 
 def activity_data(
@@ -68,9 +66,9 @@ def activity_data(
     for k, (name, (first, last)) in enumerate(spans.items()):
         here = -(-(last - first) // every)
         numbers[first:last:every] = np.arange(shown, shown + here)
-        light = LIGHTS.get(name, ("#56B4E9", "#E69F00", "#CC79A7", "#009E73")[k % 4])
+        shade = group_color(name, k)
         found.append(
-            {"name": name, "start": shown, "stop": shown + here, "first": first, "of": last - first, "color": light}
+            {"name": name, "start": shown, "stop": shown + here, "first": first, "of": last - first, "color": shade}
         )
         shown += here
     columns = math.ceil(math.sqrt(shown))

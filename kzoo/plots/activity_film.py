@@ -13,7 +13,7 @@ from kzoo.errors import KzooError
 from kzoo.files import replacing, write_text
 from kzoo.plots.activity import activity_places, activity_spikes, afterglow
 from kzoo.plots.activity_page import activity_page
-from kzoo.plots.spikes import MAX_DOTS, MILLI, positive, shown_neurons
+from kzoo.plots.spikes import MAX_DOTS, MILLI, positive, shown_neurons, strokes
 from kzoo.plots.style import LABEL, label, new_figure
 
 GLOW = 0.15  # seconds of the film in which a light falls to 1/e
@@ -126,15 +126,14 @@ def activity_frames(data: dict, *, title: str, count: int, fade: float | None = 
     for axes in (dots, below):
         axes.set_facecolor(DARK)
     spans = {group["name"]: (group["start"], group["stop"]) for group in data["groups"]}
-    _, rows = shown_neurons(neurons, spans, data["size"], MAX_DOTS)
+    every, rows = shown_neurons(neurons, spans, data["size"], MAX_DOTS)
     for group in data["groups"]:
         keep = (neurons >= group["start"]) & (neurons < group["stop"]) & (rows[neurons] >= 0)
-        dots.plot(times[keep] / MILLI, neurons[keep], ".", color=group["color"], markersize=1.6, markeredgewidth=0)
+        strokes(dots, times[keep], neurons[keep], every, data["size"], group["color"], 0.9)
         rate = data["rate"]["values"][group["name"]]
         edges = np.arange(len(rate) + 1) * data["rate"]["bin"] / MILLI
         below.stairs(rate, edges, color=group["color"], linewidth=1)
     dots.set_xlim(0, duration / MILLI)
-    dots.set_ylim(data["size"] - 0.5, -0.5)  # the first on top, as in the grid
     dots.tick_params(labelbottom=False, labelleft=False, left=False)
     label(dots, y="neurons")
     below.set_ylim(bottom=0)

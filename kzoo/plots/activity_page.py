@@ -24,7 +24,7 @@ def activity_page(data: dict, *, title: str, seconds: float = 10.0, fade: float 
 <title>{name}</title>
 <style>
 body {{ margin: 0 auto; padding: 1rem; max-width: 72rem; font: 16px system-ui, sans-serif; }}
-h1 {{ font-size: 1.3rem; }}
+h1 {{ font-size: 1.3rem; white-space: pre-line; }}
 @media (prefers-color-scheme: dark) {{ body {{ background: #161b22; color: #e6edf3; }} }}
 </style>
 </head>

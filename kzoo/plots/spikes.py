@@ -7,12 +7,30 @@ import itertools
 
 import numpy as np
 
-from kzoo.plots.style import TICK
+from kzoo.plots.style import BLUE, GREEN, ORANGE, PURPLE, TICK, VERMILLION
 
 MILLI, NANO = 1e-3, 1e-9
 MAX_DOTS = 6000  # of a raster; more only make it black
 MAX_POINTS = 4000  # of a curve; more lie within one pixel
 BIN = 1e-3  # seconds of a bin of a population's rate
+# What a group is called decides its colour, so that it has the same one in every figure and film. All can be told on
+# white and on the dark ground of a film.
+GROUP_COLORS = {"excitatory": BLUE, "inhibitory": VERMILLION}
+
+
+def group_color(name, index: int) -> str:
+    """The colour of a group of neurons: by its name, else by its place among the groups."""
+    return GROUP_COLORS.get(name, (BLUE, ORANGE, PURPLE, GREEN)[index % 4])
+
+
+def strokes(axes, times, neurons, every: int, size: int, shade: str, linewidth: float) -> None:
+    """Spikes as upright strokes over time in ms, the first neuron on top.
+
+    A stroke fills the row of its neuron, so that spikes at one time stand as one line, however few neurons are drawn.
+    """
+    tall = max(every, size / 160) / 2
+    axes.vlines(times / MILLI, neurons - tall, neurons + tall, color=shade, linewidth=linewidth, rasterized=True)
+    axes.set_ylim(size - 0.5 + tall, -0.5 - tall)
 
 
 def legend_above(axes):

@@ -17,14 +17,13 @@ from kzoo.plots.spikes import (
     checked_groups,
     checked_spikes,
     curve,
+    group_color,
     legend_above,
     positive,
     shown_neurons,
+    strokes,
 )
-from kzoo.plots.style import BLACK, BLUE, LABEL, VERMILLION, color, label, new_figure
-
-# What a group is called decides its colour, so that it has the same one in every figure.
-GROUP_COLORS = {"excitatory": BLUE, "inhibitory": VERMILLION}
+from kzoo.plots.style import BLACK, LABEL, label, new_figure
 
 
 def raster(
@@ -34,27 +33,29 @@ def raster(
     duration: float,
     *,
     title: str,
+    measured: str | None = None,
     groups: Mapping | None = None,
     bin_width: float = BIN,
     theory: float | None = None,
     start: float = 0.0,
     max_dots: int = MAX_DOTS,
 ):
-    """A network's spikes, a dot each, over its rate in time, a line a group, as a Figure.
+    """A network's spikes, a stroke each, over its rate in time, a line a group, as a Figure.
 
     Args:
         times: (s,) seconds.
         neurons: (s,) whole numbers from 0 to size - 1.
         size: neurons in all.
         duration: seconds to the end of the record.
-        title: which network; its mean rate is written beneath it.
-        groups: name -> (start, stop) or slice of neurons; "excitatory" and "inhibitory" have colours of their own.
-            None means one group.
+        title: which network.
+        measured: what was found of it, written beneath the title; by default the mean rate of the picture.
+        groups: name -> (start, stop) or slice of neurons; "excitatory" and "inhibitory" have colours of their own. The
+            first neuron stands on top. None means one group.
         bin_width: seconds of a bin of the rate.
         theory: hertz that a theory foretells, a dashed line; None draws none.
         start: seconds at which the picture, the mean rate too, begins.
-        max_dots: Dots drawn. Where there are more spikes, whole neurons are left out, evenly, and the figure says so;
-            the rate counts all.
+        max_dots: Strokes drawn. Where there are more spikes, whole neurons are left out, evenly, and the figure says
+            so; the rate counts all.
 
     Raises:
         ValueError: if the shapes do not fit, a neuron is out of range, or a width or duration is not above zero.
@@ -66,26 +67,24 @@ def raster(
     groups = checked_groups(groups, size)
     inside = times >= start
     times, neurons = times[inside], neurons[inside]
-    mean = len(times) / size / (duration - start)
-    figure = new_figure(10.0, 5.6, f"{title}\nmean rate {mean:.3g} Hz")
+    if measured is None:
+        measured = f"mean rate {len(times) / size / (duration - start):.3g} Hz"
+    figure = new_figure(10.0, 5.6, _within(f"{title}\n{measured}", 90))
     dots, below = figure.subplots(2, 1, sharex=True, height_ratios=[2.6, 1])
     every, rows = shown_neurons(neurons, groups, size, max_dots)
     bins = np.arange(start, duration + bin_width / 2, bin_width)
     if len(bins) < 2:
         bins = np.array([start, duration])
     for k, (name, (first, last)) in enumerate(groups.items()):
-        shade = GROUP_COLORS.get(name, color(k))
+        shade = group_color(name, k)
         mine = (neurons >= first) & (neurons < last)
         drawn = mine & (rows[neurons] >= 0)
-        dots.plot(
-            times[drawn] / MILLI, neurons[drawn], ".", color=shade, markersize=1.8, markeredgewidth=0, rasterized=True
-        )
+        strokes(dots, times[drawn], neurons[drawn], every, size, shade, 1.0)
         counts, _ = np.histogram(times[mine], bins)
         rate = counts / (last - first) / np.diff(bins)
         # The largest group, whose rate is the smoothest, on top.
         above = 2 + (last - first) / size
         below.stairs(rate, bins / MILLI, color=shade, linewidth=1.2, zorder=above, label=f"{name}, {last - first:,}")
-    dots.set_ylim(-0.01 * size - 0.5, 1.01 * size - 0.5)
     said = "neuron" if every == 1 else f"neuron (every {_ordinal(every)} drawn)"
     label(dots, y=said)
     if theory is not None:
@@ -98,49 +97,60 @@ def raster(
     return figure
 
 
-def spectrum(frequencies, power, *, title: str, highest: float = 500.0, lowest: float = 0.0):
-    """The power of a population's rate over frequency, its largest peak marked, as a Figure.
+def spectrum(frequencies, power, *, title: str, rhythm=None, highest: float = 500.0):
+    """The power of a population's rate over frequency, its rhythm marked, as a Figure.
 
     Args:
         frequencies: (k,) hertz, rising.
         power: (k,), or a mapping of names to (k,): what `kzoo.bio.analysis.spectrum` gives.
         title: which network.
+        rhythm: hertz, or a mapping of the same names to hertz: what `kzoo.bio.analysis.rhythm` gives, NaN where none
+            stands out. None, or a name that is missing, says nothing of rhythms.
         highest: hertz up to which it is drawn.
-        lowest: hertz below which no peak is looked for; 0 looks above the first frequency, which is the mean.
 
     Raises:
-        ValueError: if the shapes do not fit, or nothing lies in the range.
+        ValueError: if the shapes do not fit, nothing lies in the range, or a rhythm lies outside of it.
     """
     frequencies = np.asarray(frequencies, float)
     curves = dict(power) if isinstance(power, Mapping) else {"power": power}
+    rhythms = rhythm if isinstance(rhythm, Mapping) else dict.fromkeys(curves, rhythm)
     curves = {name: curve(f"power[{name!r}]", frequencies, values)[1] for name, values in curves.items()}
     shown = (frequencies > 0) & (frequencies <= highest)
-    sought = shown & (frequencies >= lowest)
-    if not sought.any():
+    if not shown.any():
         raise ValueError(
-            f"no frequency lies from {lowest:g} to {highest:g} Hz; received {frequencies.min():g} to "
-            f"{frequencies.max():g} Hz. A longer record has lower frequencies, a finer bin higher ones."
+            f"no frequency lies above 0 and up to {highest:g} Hz; received {frequencies.min():g} to "
+            f"{frequencies.max():g} Hz. A longer record has lower frequencies."
         )
-    figure = new_figure(8.0, 4.2, textwrap.fill(title, 60))
+    figure = new_figure(8.0, 4.2, _within(title, 60))
     axes = figure.add_subplot()
     for k, (name, values) in enumerate(curves.items()):
-        peak = frequencies[sought][values[sought].argmax()]
-        said = f"peak at {peak:.0f} Hz"
-        shade = GROUP_COLORS.get(name, color(k))
+        shade, found = group_color(name, k), rhythms.get(name)
+        said = [name] if len(curves) > 1 else []
+        if found is not None:
+            said.append(f"rhythm of {found:.0f} Hz" if np.isfinite(found) else "no rhythm stands out")
         axes.plot(
             frequencies[shown],
             np.maximum(values[shown], 1e-30),
             color=shade,
             linewidth=1.2,
-            label=said if len(curves) == 1 else f"{name}, {said}",
+            label=", ".join(said) or None,
         )
-        axes.plot(peak, values[sought].max(), "v", color=shade, markersize=8)
+        if found is not None and np.isfinite(found):
+            if not 0 < found <= highest:
+                raise ValueError(f"rhythm must lie above 0 and up to highest, {highest:g} Hz; received {found:g} Hz.")
+            axes.plot(found, np.interp(found, frequencies, values), "v", color=shade, markersize=8)
     axes.set_yscale("log")
     axes.set_xlim(0, highest)
     label(axes, x="frequency (Hz)", y="power of the rate (log axis)")
     axes.grid(alpha=0.25)
-    axes.legend(fontsize=LABEL, loc="upper right")
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(fontsize=LABEL, loc="upper right")
     return figure
+
+
+def _within(title: str, columns: int) -> str:
+    """A title whose lines are no longer than that."""
+    return "\n".join(textwrap.fill(line, columns) for line in title.splitlines())
 
 
 def _ordinal(number) -> str:

@@ -21,16 +21,16 @@ def bright(frame, color):
 
 
 def test_a_frame_lights_the_neuron_that_spikes_where_it_stands():
-    blue, orange = [0x56, 0xB4, 0xE9], [0xE6, 0x9F, 0]
+    blue, vermillion = [0x00, 0x72, 0xB2], [0xD5, 0x5E, 0x00]
     frames = list(activity_film.activity_frames(made(), title="ten", count=11, fade=1e-3))  # one each 10 ms
     assert len(frames) == 11
     assert frames[0].shape == (432, 768, 4)
-    zero, one, seven = bright(frames[0], blue), bright(frames[1], blue), bright(frames[6], orange)
+    zero, one, seven = bright(frames[0], blue), bright(frames[1], blue), bright(frames[6], vermillion)
     assert zero[0] == pytest.approx(one[0], abs=0.01)
     assert 0.05 < one[1] - zero[1] < 0.15  # the cell to the right of it
     assert seven[1] == pytest.approx(zero[1], abs=0.01)
     assert seven[0] > zero[0] + 0.3  # two rows below
-    assert not (np.abs(frames[0][:, :384, :3].astype(int) - orange).max(axis=-1) < 3).any()
+    assert not (np.abs(frames[0][:, :384, :3].astype(int) - vermillion).max(axis=-1) < 3).any()
 
 
 def test_a_gif_lasts_as_long_as_it_was_asked_to(tmp_path):
