@@ -362,7 +362,7 @@ def test_the_folder_of_another_command_is_left_alone(folder, capsys):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["lif", "--tau", 0], "--tau: got 0 ms; expected a finite number above 0 ms.\n"),
+        (["lif", "--tau", 0], "--tau: got 0 ms; expected a finite number above 0 ms and at most 1000 ms.\n"),
         (["lif", "--v-reset", -40], "--v-reset: got -40 mV; expected below v_threshold = -50 mV"),
         (["lif", "--t-ref", -1], "--t-ref: got -1 ms; expected a finite number at least 0 ms"),
         (["lif", "--amplitude", "nan"], "--amplitude: got nan nA"),

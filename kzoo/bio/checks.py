@@ -85,8 +85,10 @@ def integer(name, value, least, most=None):
     raise ParameterError(f"{name}: got {value!r}; expected an integer {limits}.")
 
 
-def array(name, values, unit="", dims=(1,), most=HUGE):
+def array(name, values, unit="", dims=(1,), most=HUGE, hint=""):
     """`values` as a float64 array of finite numbers of at most `most`, with one of `dims` dimensions, none empty.
+
+    `hint` is one sentence on what to do where a number is refused.
 
     Raises: ParameterError with the shape, or with the first element that is not finite and where it stands.
     """
@@ -107,7 +109,7 @@ def array(name, values, unit="", dims=(1,), most=HUGE):
         index = f" at index {', '.join(map(str, where))}" if made.ndim else ""
         raise ParameterError(
             f"{name}: got {shown(made[tuple(where)], unit)}{index}; expected finite numbers of at most {most:g} "
-            f"{_unit(unit)}."
+            f"{_unit(unit)}.{' ' + hint if hint else ''}"
         )
     return made
 
@@ -123,13 +125,18 @@ def choice(name, value, allowed):
 def num_steps(duration, dt):
     """How many steps of `dt` make `duration` (both in seconds): the nearest integer, 1 or more."""
     dt = quantity("dt", dt, "ms", above=0.0)
-    steps = round(quantity("duration", duration, "ms", least=dt, hint="It holds at least one step of dt.") / dt)
-    if steps > MOST_STEPS:
+    steps = quantity("duration", duration, "ms", least=dt, hint="It holds at least one step of dt.") / dt
+    if steps == np.inf:
+        raise ParameterError(
+            f"dt: got {shown(dt, 'ms')}; expected at least {shown(duration / MOST_STEPS, 'ms')}, so that the duration "
+            f"of {shown(duration, 'ms')} has at most {MOST_STEPS:,} steps.{_given_in('dt', 'ms')}"
+        )
+    if round(steps) > MOST_STEPS:
         raise ParameterError(
             f"duration: got {shown(duration, 'ms')}, which is {steps:.3g} steps of dt = {shown(dt, 'ms')}; expected at "
             f"most {MOST_STEPS:,}. Simulate a shorter time, or take longer steps."
         )
-    return steps
+    return round(steps)
 
 
 def shown(value, unit):

@@ -61,7 +61,7 @@ def simulate(
         current = current + noise_current(parameters, sigma, *current.shape, dt=dt, seed=seed)
     if timeout is not None:
         timeout = checks.quantity("timeout", timeout, "s", above=0.0)
-    engine, note = engines.pick(engine) if engine not in ("auto", "numpy") else ("numpy", "")
+    engine, note = engines.pick(engine)
     given = parameters, current, dt, v_start
     if engine == "numpy":
         recording = numpy_engine.simulate(*given)
@@ -95,7 +95,7 @@ def rates(parameters, currents, duration=1.0, dt=1e-4, *, sigma=0.0, seed=0, ski
     """
     _check_parameters(parameters)
     dt = parameters.check_dt(dt)
-    currents = parameters.check_current(checks.array("currents", currents, "A"))[:, 0]
+    currents = parameters.check_current(currents, "currents", dims=(1,))[:, 0]
     sigma = checks.quantity("sigma", sigma, "mV", least=0.0)
     steps = checks.num_steps(duration, dt)
     if skip is None:

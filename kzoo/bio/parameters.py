@@ -25,17 +25,26 @@ UNITS = {
 }
 
 
+# Membranes' time constants and refractory periods are from tenths of a millisecond to some hundred milliseconds [s]. A
+# longer one was meant in milliseconds.
+LONGEST = 1.0
+# A membrane breaks at about a volt; noise in very short steps drives it by a hundred times that [V]. A current that
+# would move it further was meant in nanoamperes.
+FURTHEST = 1e3
+AMPERES = "Currents are given in amperes: 0.6e-9 is 0.6 nA."
+
+
 @dataclasses.dataclass(frozen=True)
 class LIF:
     """A leaky integrate-and-fire neuron.
 
     Arguments:
-        tau: time constant of the membrane [s], above 0.
+        tau: time constant of the membrane [s], above 0 and at most `LONGEST`.
         resistance: of the membrane [ohm], above 0.
         v_rest: where the voltage rests without a current [V]. At or above v_threshold the neuron fires by itself.
         v_threshold: a voltage above it is a spike [V].
         v_reset: the voltage after a spike [V], below v_threshold.
-        t_ref: for how long the voltage is held after a spike [s], 0 or more.
+        t_ref: for how long the voltage is held after a spike [s], from 0 to `LONGEST`.
 
     Raises: ParameterError naming the parameter, what was received, its unit and bounds.
     """
@@ -48,7 +57,11 @@ class LIF:
     t_ref: float = 2e-3
 
     def __post_init__(self):
-        bounds = {"tau": {"above": 0.0}, "resistance": {"above": 0.0}, "t_ref": {"least": 0.0}}
+        bounds = {
+            "tau": {"above": 0.0, "most": LONGEST},
+            "resistance": {"above": 0.0},
+            "t_ref": {"least": 0.0, "most": LONGEST},
+        }
         for name, (unit, _) in UNITS.items():
             value = checks.quantity(name, getattr(self, name), unit, **bounds.get(name, {}))
             object.__setattr__(self, name, value)
@@ -76,7 +89,15 @@ class LIF:
         hint = f"dt is given in seconds and no longer than tau: dt={min(self.tau / 20, 1e-4):g}."
         return checks.quantity("dt", dt, "ms", above=0.0, most=self.tau, hint=hint)
 
-    def check_current(self, current) -> np.ndarray:
-        """`current`, (t,) or (t, n) in amperes, as float64 (t, n); a ParameterError for anything else or not finite."""
-        current = checks.array("current", current, "A", dims=(1, 2))
+    @property
+    def most_current(self) -> float:
+        """The largest current that is accepted [A]: it would move the voltage by `FURTHEST`."""
+        return min(FURTHEST / self.resistance, checks.HUGE)
+
+    def check_current(self, current, name="current", dims=(1, 2)) -> np.ndarray:
+        """`current`, (t,) or (t, n) in amperes, as float64 (t, n).
+
+        Raises: ParameterError for anything else, and for numbers that are not finite or beyond `most_current`.
+        """
+        current = checks.array(name, current, "A", dims, self.most_current, AMPERES)
         return current[:, None] if current.ndim == 1 else current

@@ -273,15 +273,29 @@ def test_numbers_beyond_any_neuron_are_refused_by_name():
         simulate(LIF(), current, sigma=1e300)
     with pytest.raises(ParameterError, match=r"duration: got .* steps of dt = 0.1 ms; expected at most 1,073,741,824"):
         rates(LIF(), [0.0], duration=1e6)
+    with pytest.raises(
+        ParameterError, match=r"dt: got 1e-305 ms; expected at least 1.86265e-06 ms, .* in seconds: dt="
+    ):
+        rates(LIF(), [0.0], duration=2.0, dt=1e-308)
+
+
+def test_a_current_in_nanoamperes_is_refused_with_its_unit():
+    message = "{}: got 0.6 A at index 1.*; expected finite numbers of at most 1e-05 amperes. .*: 0.6e-9 is 0.6 nA"
+    with pytest.raises(ParameterError, match=message.format("current")):
+        simulate(LIF(), [0.0, 0.6])
+    with pytest.raises(ParameterError, match=message.format("currents")):
+        rates(LIF(), [0.0, 0.6])
+    simulate(LIF(), [0.0, -1e-5])
+    simulate(LIF(resistance=1.0, v_rest=0.0, v_threshold=1.0, v_reset=0.0), [1.2])  # as without units
 
 
 def test_a_refractory_period_beyond_all_steps_holds_to_the_end():
     current = np.full((50, 41), 1.0e-6)
-    recording = simulate(LIF(t_ref=1e11), current)
+    recording = simulate(LIF(t_ref=1.0), current, dt=1e-10, v_start=-50e-3)  # 1e10 steps
     assert recording.spikes.sum(axis=0).tolist() == [1] * 41
 
 
 def test_noise_of_a_membrane_that_hardly_leaks_is_that_of_a_short_step():
-    slow = LIF(tau=1e9)
-    expected = 5e-3 / slow.resistance * math.sqrt(slow.tau / 1e-4)
-    assert noise_deviation(slow, 5e-3, 1e-4) == pytest.approx(expected, rel=1e-12)
+    slow = LIF(tau=1.0)
+    expected = 5e-3 / slow.resistance * math.sqrt(slow.tau / 1e-13)
+    assert noise_deviation(slow, 5e-3, 1e-13) == pytest.approx(expected, rel=1e-12)

@@ -29,7 +29,16 @@ def test_a_neuron_may_rest_above_its_threshold():
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"tau": 0}, "tau: got 0 ms; expected a finite number above 0 ms. It is given in seconds: tau=0.02 is 20 ms."),
+        (
+            {"tau": 0},
+            "tau: got 0 ms; expected a finite number above 0 ms and at most 1000 ms. It is given in seconds: tau=0.02 "
+            "is 20 ms.",
+        ),
+        ({"tau": 20}, "tau: got 20000 ms; expected a finite number above 0 ms and at most 1000 ms. It is given in"),
+        (
+            {"t_ref": 2},
+            "t_ref: got 2000 ms; expected a finite number at least 0 ms and at most 1000 ms. It is given in",
+        ),
         ({"tau": -1e-3}, "tau: got -1 ms"),
         ({"tau": NAN}, "tau: got nan ms"),
         ({"tau": "20 ms"}, "tau: got '20 ms'; expected a finite number"),
@@ -43,7 +52,7 @@ def test_a_neuron_may_rest_above_its_threshold():
         ({"v_threshold": INF}, "v_threshold: got inf mV"),
         ({"v_reset": -45e-3}, "v_reset: got -45 mV; expected below v_threshold = -50 mV."),
         ({"v_reset": -50e-3}, "v_reset: got -50 mV; expected below v_threshold = -50 mV."),
-        ({"t_ref": -1e-3}, "t_ref: got -1 ms; expected a finite number at least 0 ms."),
+        ({"t_ref": -1e-3}, "t_ref: got -1 ms; expected a finite number at least 0 ms and at most 1000 ms."),
         ({"t_ref": INF}, "t_ref: got inf ms"),
     ],
 )
@@ -79,7 +88,7 @@ def test_the_refractory_time_is_counted_in_whole_steps_as_brian_does(t_ref, dt, 
     ("current", "message"),
     [
         ([0, NAN, 1], "current: got nan A at index 1;"),
-        ([[0, 1], [INF, 0]], "current: got inf A at index 1, 0;"),
+        ([[0, 1e-9], [INF, 0]], "current: got inf A at index 1, 0;"),
         ([], "current: got an array of shape (0,);"),
         (1e-9, "current: got an array of shape (); expected shape (t,) or (t, n)"),
         (np.zeros((2, 2, 2)), "current: got an array of shape (2, 2, 2);"),
@@ -88,7 +97,7 @@ def test_the_refractory_time_is_counted_in_whole_steps_as_brian_does(t_ref, dt, 
         ([True], "expected an array of real numbers in amperes"),
         ([[1, 2], [3]], "expected an array of real numbers in amperes"),
         (None, "current: got None"),
-        ([0.0, -1e305], "current: got -1e+305 A at index 1; expected finite numbers of at most 1e+12 amperes"),
+        ([0.0, -1e305], "current: got -1e+305 A at index 1; expected finite numbers of at most 1e-05 amperes"),
     ],
 )
 def test_a_current_is_finite_real_and_of_one_or_two_dimensions(current, message):

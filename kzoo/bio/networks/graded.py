@@ -62,7 +62,7 @@ class Graded:
     def plan(self, duration, dt=1e-4, seed=0, trace=None, stimulus=None) -> plan.Plan:
         """What an engine is handed. Nothing is random. Arguments and errors: those of `run`."""
         dt, steps = inputs.steps([self.neuron], duration, dt)
-        current, column = inputs.columns(stimulus, steps, self.size, None)
+        current, column = inputs.columns(stimulus, steps, self.size, None, [self.neuron])
         sources, targets = np.nonzero(self.weights.T)
         first = np.searchsorted(sources, np.arange(self.size + 1)).astype(np.int64)
         values = self.weights.T[sources, targets]

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from kzoo.bio import checks
+from kzoo.bio.parameters import AMPERES
 from kzoo.errors import ParameterError
 
 # The name of all neurons together.
@@ -47,8 +48,19 @@ def trace(trace, size):
     return trace.astype(np.int32)
 
 
-def columns(stimulus, steps, size, named):
-    """The currents (steps, k) of a stimulus, and for each neuron which column it receives."""
+def columns(stimulus, steps, size, named, neurons):
+    """The currents (steps, k) of a stimulus, and for each neuron which column it receives.
+
+    Raises: ParameterError, also where one of `neurons` (`LIF`) does not accept a current as large.
+    """
+    current, column = _columns(stimulus, steps, size, named)
+    if current is not None:
+        most = min(neuron.most_current for neuron in neurons)
+        checks.array("stimulus", current, "A", (2,), most, AMPERES)
+    return current, column
+
+
+def _columns(stimulus, steps, size, named):
     if stimulus is None or (isinstance(stimulus, tuple | list) and not len(stimulus)):
         return None, None
     many = isinstance(stimulus, tuple | list) and isinstance(stimulus[0], Stimulus)

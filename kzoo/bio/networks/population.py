@@ -57,7 +57,8 @@ class Population:
         inputs.instance("neuron", self.neuron, LIF, "LIF(tau=20e-3)")
         if self.drive is not None:
             inputs.instance("drive", self.drive, Poisson, "Poisson(rate=1000.0, weight=0.1e-3)")
-        object.__setattr__(self, "current", checks.quantity("current", self.current, "nA"))
+        most = self.neuron.most_current
+        object.__setattr__(self, "current", checks.quantity("current", self.current, "nA", least=-most, most=most))
         start = self.neuron.v_rest if self.v_start is None else self.v_start
         pair = tuple(start) if isinstance(start, tuple | list | np.ndarray) else (start, start)
         if len(pair) != 2:

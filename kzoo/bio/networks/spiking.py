@@ -92,9 +92,10 @@ class Spiking:
 
         Arguments and errors: those of `run`.
         """
-        dt, steps = inputs.steps([population.neuron for population in self.populations], duration, dt)
+        neurons = [population.neuron for population in self.populations]
+        dt, steps = inputs.steps(neurons, duration, dt)
         seeds = np.random.SeedSequence(checks.integer("seed", seed, 0)).spawn(2 + len(self.synapses))
-        current, column = inputs.columns(stimulus, steps, self.size, self.neurons)
+        current, column = inputs.columns(stimulus, steps, self.size, self.neurons, neurons)
         channels, wires = self._wires(dt, seeds[2:])
         rng = np.random.default_rng(seeds[0])
         start = [rng.uniform(*population.v_start, population.size) for population in self.populations]
