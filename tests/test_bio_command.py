@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from kzoo import plots
-from kzoo.bio import LIF, analysis, currents, networks, simulate, theory
+from kzoo.bio import LIF, Raster, analysis, currents, networks, simulate, theory
 from kzoo.cli import main
 
 
@@ -237,6 +237,45 @@ def test_of_neurons_that_fire_fast_the_last_stretch_is_drawn(folder, monkeypatch
     assert [options["bin_width"] for options in drawn] == [1e-3, 5e-4]
 
 
+def test_the_pictures_say_what_was_measured_beside_the_papers_name(folder, monkeypatch, capsys):
+    drawn = {}
+
+    def noted(name):
+        real = getattr(plots, name)
+        monkeypatch.setattr(
+            plots, name, lambda *given, **options: (drawn.update({name: options}), real(*given, **options))[1]
+        )
+
+    for name in ("raster", "spectrum", "save_activity"):
+        noted(name)
+    rng = np.random.default_rng(0)
+    together = 1 + np.sin(2 * np.pi * 150 * np.arange(2000) * 1e-4)
+    steps, neurons = np.nonzero(rng.random((2000, 2500)) < 4e-3 * together[:, None])
+    groups = {"excitatory": (0, 2000), "inhibitory": (2000, 2500)}
+    raster = Raster(steps * 1e-4, neurons, 2500, groups, 0.2, 1e-4, "numpy")
+    monkeypatch.setattr(networks, "run", lambda *given, **options: raster)
+    flags = ["--regime", "B", "--scale", 0.2, "--duration", 200, "--engine", "numpy", "--out", "a"]
+    assert bio("network", "brunel", *flags, "--animate", "a.html") == 0
+    found = json.loads((folder / "a" / "run.json").read_text(encoding="utf-8"))["results"]
+    assert found["rhythm_hz"] == pytest.approx(150, abs=20)  # segments of 50 ms
+    title = "Brunel's network, g = 6, eta = 4, 2,500 neurons\nin the paper B: synchronous irregular, fast oscillation"
+    said = (
+        f"here {found['rate_hz']:.3g} Hz, CV {found['cv']:.2f}, synchrony {found['synchrony']:.2f} in bins of 1 ms, "
+        f"rhythm of {found['rhythm_hz']:.0f} Hz"
+    )
+    assert (drawn["raster"]["title"], drawn["raster"]["measured"]) == (title, said)
+    assert drawn["save_activity"]["title"] == f"{title}\n{said}"
+    assert (drawn["spectrum"]["title"], drawn["spectrum"]["rhythm"]) == (title, found["rhythm_hz"])
+    assert f"rhythm of {found['rhythm_hz']:.0f} Hz\n" in capsys.readouterr().out
+
+
+def test_a_network_without_a_rhythm_has_none(folder, capsys):
+    flags = ["--size", 200, "--in-degree", 1, "--weight", 0, "--duration", 300, "--engine", "numpy", "--out", "a"]
+    assert bio("network", "balanced", *flags, "--amplitude", 0) == 0
+    assert json.loads((folder / "a" / "run.json").read_text(encoding="utf-8"))["results"]["rhythm_hz"] is None
+    assert "no rhythm stands out" in capsys.readouterr().out
+
+
 def test_brunels_network_stands_beside_its_theory(folder, capsys):
     flags = ["--duration", 60, "--skip", 20, "--engine", "numpy", "--out", "a"]
     assert bio("network", "brunel", "--regime", "d", "--scale", 0.2, *flags) == 0
@@ -245,7 +284,7 @@ def test_brunels_network_stands_beside_its_theory(folder, capsys):
     assert {"--g=4.5", "--eta=0.9", "--scale=0.2", "--weight=0.1", "--delay=1.5"} <= set(run["flags"])
     assert not any(flag.startswith("--regime") for flag in run["flags"])
     shown = capsys.readouterr().out
-    assert "(D: synchronous irregular, slow oscillation): 2,500 neurons" in shown
+    assert "(in the paper D: synchronous irregular, slow oscillation): 2,500 neurons" in shown
     assert f"{theory.brunel_rates(4.5, 0.9)[0]:.4g}" in shown
     assert "share more of their sources" in shown
 

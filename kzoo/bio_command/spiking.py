@@ -18,7 +18,7 @@ def spiking(parser, given, takes) -> int:
     from kzoo.bio import networks
     from kzoo.plots.activity_film import check_film
 
-    words = _place(given, networks) if given.name == "brunel" else given.name
+    words, regime = _place(given, networks) if given.name == "brunel" else (given.name, None)
     if given.animate:
         try:
             check_film(given.animate)
@@ -43,10 +43,11 @@ def spiking(parser, given, takes) -> int:
             progress=tell,
         )
     say_engine(raster)
-    print(f"{words}: {built.size:,} neurons, {given.duration:g} ms in steps of {given.dt:g} ms")
+    known = f" (in the paper {regime})" if regime else ""
+    print(f"{words}{known}: {built.size:,} neurons, {given.duration:g} ms in steps of {given.dt:g} ms")
     results, rates, cvs = _results(given, raster)
     print("took " + ", ".join(f"{value:.3g} s to {name}" for name, value in raster.seconds.items()))
-    title = f"{words}, {built.size:,} neurons"
+    title = f"{words}, {built.size:,} neurons" + (f"\nin the paper {regime}" if regime else "")
     figures = _figures(given, raster, built, title, results, cvs)
     arrays = {"times_s": raster.times, "neurons": raster.neurons}
     if given.trace:
@@ -73,7 +74,7 @@ def spiking(parser, given, takes) -> int:
         data = plots.activity_data(raster.times, raster.neurons, raster.size, raster.duration, groups=raster.groups)
         with waiting("Drawing the film ...") as tell:
             count = None if tell is None else lambda done: tell(f"Drawing the film: picture {done} ...")
-            plots.save_activity(data, film, title=title, progress=count)
+            plots.save_activity(data, film, title=f"{title}\n{_said(results)}", progress=count)
         print(f"Wrote {film}.")
     return 0
 
@@ -117,6 +118,11 @@ def _results(given, raster):
         "" if results["synchrony"] is None else f"; synchrony in bins of 1 ms {together:.3f} (0: none, 1: all alike)"
     )
     print(f"CV of the intervals {said}{beside}")
+    wave, width = _wave(raster, skip)
+    if len(wave) * width >= 64e-3:
+        found = analysis.rhythm(wave, width, segment=len(wave) * width / 2)
+        results["rhythm_hz"] = float(found) if np.isfinite(found) else None
+        print(f"rhythm of {found:.0f} Hz" if np.isfinite(found) else "no rhythm stands out of the rate's noise")
     if given.name == "brunel":
         found = theory.brunel_rates(given.g, given.eta, weight=given.weight * 1e-3)
         results["rates_theory_hz"] = found.tolist()
@@ -125,6 +131,28 @@ def _results(given, raster):
             print(f"At scale {given.scale:g} neurons share more of their sources, and fire more in step, than at 1.")
     results["seconds"] = {name: float(value) for name, value in raster.seconds.items()}
     return results, rates, cvs
+
+
+def _wave(raster, skip):
+    """The population's rate after the onset (b,) [Hz], and the width of its bins [s]."""
+    from kzoo.bio import analysis
+
+    width = raster.dt  # with wider bins what is faster than half their rate would show as something slow
+    middles, rate = analysis.population_rate(raster, width)
+    return rate[middles >= skip], width
+
+
+def _said(results) -> str:
+    """What was counted, in the words that stand above a picture."""
+    parts = [f"{results['rate_hz']:.3g} Hz"]
+    if results["cv"] is not None:
+        parts.append(f"CV {results['cv']:.2f}")
+    if results["synchrony"] is not None:
+        parts.append(f"synchrony {results['synchrony']:.2f} in bins of 1 ms")
+    if "rhythm_hz" in results:
+        found = results["rhythm_hz"]
+        parts.append("no rhythm stands out" if found is None else f"rhythm of {found:.0f} Hz")
+    return "here " + ", ".join(parts)
 
 
 def _figures(given, raster, built, title, results, cvs) -> dict:
@@ -143,6 +171,7 @@ def _figures(given, raster, built, title, results, cvs) -> dict:
             raster.size,
             raster.duration,
             title=title,
+            measured=_said(results),
             groups=raster.groups,
             start=start,
             bin_width=max(raster.dt, 1e-3 if raster.duration - start > 0.2 else 5e-4),
@@ -152,14 +181,11 @@ def _figures(given, raster, built, title, results, cvs) -> dict:
     gaps, _ = analysis.intervals(raster, start=skip)
     if gaps.size:
         figures["intervals.png"] = plots.intervals(gaps, None if results["cv"] is None else cvs, title=title)
-    width = raster.dt  # with wider bins what is faster than half their rate would show as something slow
-    middles, rate = analysis.population_rate(raster, width)
-    rate = rate[middles >= skip]
-    if len(rate) * width >= 64e-3 and rate.any():
-        frequencies, power = analysis.spectrum(rate, width, segment=len(rate) * width / 2)
-        inside = (frequencies > 0) & (frequencies <= 500)
-        results["peak_hz"] = float(frequencies[inside][power[inside].argmax()])
-        figures["spectrum.png"] = plots.spectrum(frequencies, power, title=title)
+    wave, width = _wave(raster, skip)
+    if "rhythm_hz" in results and wave.any():
+        frequencies, power = analysis.spectrum(wave, width, segment=len(wave) * width / 2)
+        found = np.nan if results["rhythm_hz"] is None else results["rhythm_hz"]
+        figures["spectrum.png"] = plots.spectrum(frequencies, power, title=title, rhythm=found)
     if given.trace:
         spikes = np.zeros(raster.voltage.shape, bool)
         known = raster.neurons < given.trace
@@ -171,8 +197,8 @@ def _figures(given, raster, built, title, results, cvs) -> dict:
     return figures
 
 
-def _place(given, networks) -> str:
-    """Brunel's g and eta out of the flags, filled in, and the network in words."""
+def _place(given, networks) -> tuple[str, str | None]:
+    """Fills in Brunel's g and eta; the network in words, and what the paper calls a place of its figure 8."""
     if given.regime is not None and (given.g is not None or given.eta is not None):
         raise KzooError("--regime is a g and an eta: give either --regime, or --g and --eta.")
     name = None
@@ -185,4 +211,4 @@ def _place(given, networks) -> str:
     given.eta = networks.REGIMES["C"][1] if given.eta is None else given.eta
     given.scale = BRUNEL_SCALE if given.scale is None else given.scale
     words = f"Brunel's network, g = {given.g:g}, eta = {given.eta:g}"
-    return words if name is None else f"{words} ({name}: {networks.REGIME_NAMES[name]})"
+    return words, None if name is None else f"{name}: {networks.REGIME_NAMES[name]}"
