@@ -5,6 +5,7 @@ name says its unit.
 """
 
 import argparse
+import importlib
 import re
 import warnings
 from pathlib import Path
@@ -68,13 +69,7 @@ def main(argv: list[str]) -> int:
 def _run(name, argv) -> int:
     if name == "repeat":
         return _repeat(argv)
-    if name == "network":
-        from kzoo.bio_command.network import network
-
-        return network(argv)
-    from kzoo.bio_command import neuron
-
-    return {"lif": neuron.lif, "fi": neuron.fi}[name](argv)
+    return getattr(importlib.import_module(f"kzoo.bio_command.{name}"), name)(argv)
 
 
 def _in_flags(message: str) -> str:
