@@ -1,8 +1,8 @@
 """The one seam between kzoo and the backends of Keras.
 
 `kzoo/backend/jax/`, `torch/` and `tensorflow/` define the same functions in files of the same names; this package
-hands out those of the backend that Keras runs on. Importing it is cheap and imports no Keras: a file of the chosen
-backend loads at the first use of one of its functions.
+hands out those of the backend that Keras runs on, with the docstrings of `seam.py`, which stand once for all three.
+Importing it is cheap and imports no Keras: a file of the chosen backend loads at the first use of one of its functions.
 """
 
 import importlib
@@ -11,6 +11,7 @@ import json
 import os
 import sys
 
+from kzoo.backend import seam
 from kzoo.errors import BackendUnavailable, install_command
 from kzoo.files import keras_home
 
@@ -111,5 +112,6 @@ def __getattr__(attribute: str):
     if attribute not in FUNCTIONS:
         raise AttributeError(f"module 'kzoo.backend' has no attribute {attribute!r}")
     value = getattr(importlib.import_module(f"kzoo.backend.{name()}.{FUNCTIONS[attribute]}"), attribute)
+    value.__doc__ = getattr(seam, attribute).__doc__
     globals()[attribute] = value
     return value

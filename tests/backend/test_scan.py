@@ -487,19 +487,6 @@ def test_a_carry_that_changes_late_is_refused():
         assert NAME != "jax"
 
 
-def test_the_docstring_is_the_same_on_every_backend():
-    from pathlib import Path
-
-    import kzoo
-
-    texts = []
-    for name in backend.NAMES:
-        source = (Path(kzoo.__file__).parent / "backend" / name / "loops.py").read_text()
-        start = source.index("def scan(")
-        texts.append(source[start : source.index('"""\n', source.index('"""', start) + 3)])
-    assert texts[0] == texts[1] == texts[2]
-
-
 def test_what_was_taken_apart_is_put_together_again():
     nest = {"b": [1, None], "a": (2, ())}
     assert loops.leaves(nest) == [2, 1]

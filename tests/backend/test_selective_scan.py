@@ -423,19 +423,6 @@ def test_forward_and_backward_take_time_in_proportion_to_the_length():
     assert seconds(8192) < 20 * seconds(1024)
 
 
-def test_the_docstring_is_the_same_on_every_backend():
-    from pathlib import Path
-
-    import kzoo
-
-    texts = []
-    for name in backend.NAMES:
-        source = (Path(kzoo.__file__).parent / "backend" / name / "selective.py").read_text()
-        start = source.index("def selective_scan(")
-        texts.append(source[start : source.index('"""\n', source.index('"""', start) + 3)])
-    assert texts[0] == texts[1] == texts[2]
-
-
 BAD = [
     ("u", (5, WIDTH), r"u of shape \(b, t, d\); received \(5, 5\)"),
     ("u", (2, 0, WIDTH), "at least one step"),

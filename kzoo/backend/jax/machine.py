@@ -6,7 +6,7 @@ import jax
 
 
 def devices() -> list[str]:
-    """The devices that the backend found, for a reader: `["cpu:0"]`, `["cuda:0 (NVIDIA H200)"]`."""
+    """See `kzoo.backend.devices`."""
     return [
         f"{device.platform}:{device.id}" + ("" if device.platform == "cpu" else f" ({device.device_kind})")
         for device in jax.devices()
@@ -14,7 +14,7 @@ def devices() -> list[str]:
 
 
 def thread_count() -> int:
-    """The number of CPU threads that one operation of the backend may use."""
+    """See `kzoo.backend.thread_count`."""
     # XLA's thread pool has one thread a schedulable core, unless NPROC says otherwise.
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return int(os.environ.get("NPROC") or cores or 1)

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 
 def devices() -> list[str]:
-    """The devices that the backend found, for a reader: `["cpu:0"]`, `["cuda:0 (NVIDIA H200)"]`."""
+    """See `kzoo.backend.devices`."""
     found = []
     for device in tf.config.list_physical_devices():
         kind, index = device.name.lower().split(":")[-2:]
@@ -18,7 +18,7 @@ def devices() -> list[str]:
 
 
 def thread_count() -> int:
-    """The number of CPU threads that one operation of the backend may use."""
+    """See `kzoo.backend.thread_count`."""
     # 0 is TensorFlow's word for "as many as there are cores".
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return tf.config.threading.get_intra_op_parallelism_threads() or cores or 1

@@ -4,18 +4,7 @@ import tensorflow as tf
 
 
 def random_bits(key, count):
-    """`count` draws of two random 32-bit words: threefry2x32 with 20 rounds, the same bits on every backend.
-
-    Draw i is the encryption of the counter (0, i) by the key (Salmon et al. 2011, as in Random123 and JAX).
-
-    Args:
-        key: two integers, a tensor (2,) such as `keras.random.SeedGenerator.next()` returns; only the lower
-            32 bits of each count.
-        count: the number of draws, an int, or a scalar int32 tensor on TensorFlow.
-
-    Returns:
-        The first words and the second words, an int32 tensor (2, count).
-    """
+    """See `kzoo.backend.random_bits`."""
     words = _random_bits(tf.cast(key, tf.int32), count)
     if isinstance(count, int):
         words.set_shape([2, count])

@@ -5,18 +5,7 @@ import torch
 
 
 def random_bits(key, count):
-    """`count` draws of two random 32-bit words: threefry2x32 with 20 rounds, the same bits on every backend.
-
-    Draw i is the encryption of the counter (0, i) by the key (Salmon et al. 2011, as in Random123 and JAX).
-
-    Args:
-        key: two integers, a tensor (2,) such as `keras.random.SeedGenerator.next()` returns; only the lower
-            32 bits of each count.
-        count: the number of draws, an int, or a scalar int32 tensor on TensorFlow.
-
-    Returns:
-        The first words and the second words, an int32 tensor (2, count).
-    """
+    """See `kzoo.backend.random_bits`."""
     if key.device.type == "meta":
         # Keras infers shapes on this device, where a tensor has no values.
         return torch.empty((2, count), dtype=torch.int32, device="meta")
