@@ -190,7 +190,7 @@ function kzooActivity(element, data, options) {
     for (const group of data.groups) for (const rate of data.rate.values[group.name]) most = Math.max(most, rate);
     const foot = still.height - 4, room = still.height - tall - 12;
     pen.lineWidth = Math.max(1, still.height / 400);
-    for (const group of data.groups) {
+    for (const group of [...data.groups].sort((a, b) => a.of - b.of)) {  // the smoothest on top
       const rates = data.rate.values[group.name];
       pen.strokeStyle = group.color;
       pen.beginPath();

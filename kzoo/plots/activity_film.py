@@ -132,7 +132,8 @@ def activity_frames(data: dict, *, title: str, count: int, fade: float | None = 
         strokes(dots, times[keep], neurons[keep], every, data["size"], group["color"], 0.9)
         rate = data["rate"]["values"][group["name"]]
         edges = np.arange(len(rate) + 1) * data["rate"]["bin"] / MILLI
-        below.stairs(rate, edges, color=group["color"], linewidth=1)
+        # The largest group, whose rate is the smoothest, on top.
+        below.stairs(rate, edges, color=group["color"], linewidth=1, zorder=2 + group["of"] / data["of"])
     dots.set_xlim(0, duration / MILLI)
     dots.tick_params(labelbottom=False, labelleft=False, left=False)
     label(dots, y="neurons")

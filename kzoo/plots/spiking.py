@@ -45,7 +45,9 @@ def membrane(
     """Voltages with their spikes above the current that caused them, as a Figure.
 
     Args:
-        current: (t,) or (t, n) amperes; None leaves its panel out.
+        current: (t,) or (t, n) amperes; None leaves its panel out. Of one that jumps from step to step, as noise does,
+            the panel shows the mean over a hundredth of the record, with the steps pale behind it, cut off where they
+            go beyond.
         voltage: (t,) or (t, n) volts; one panel a neuron, of the first six.
         spikes: (t,) or (t, n), true where a neuron spiked. The model only resets; the spike itself, a stroke up to
             20 mV above threshold, is drawn by hand.
@@ -112,17 +114,51 @@ def membrane(
 def _current(axes, times, current, shown, rheobase, names):
     """Currents over time, and the one that every spike needs."""
     alone = current.shape[1] == 1
-    for k in range(min(current.shape[1], shown)):
+    kept = [current[:, k] / NANO for k in range(min(current.shape[1], shown))]
+    means = [_mean_of_noise(values) for values in kept]
+    noisy = any(mean is not None for mean in means)
+    for k, (values, mean) in enumerate(zip(kept, means, strict=True)):
         shade = GREEN if alone else color(k)
-        axes.plot(*thinned(times / MILLI, current[:, k] / NANO), color=shade, linewidth=1.2, label=names[k])
+        if mean is None:
+            axes.plot(*thinned(times / MILLI, values), color=shade, linewidth=1.2, label=names[k])
+            continue
+        far = np.abs(values - mean).max()
+        said = f"in each step, up to {far:.2g} nA off"
+        axes.plot(
+            *thinned(times / MILLI, values), color=shade, linewidth=0.6, alpha=0.25, label=said if alone else None
+        )
+        span = len(values) // 100 * (times[1] - times[0]) / MILLI
+        said = f"mean over {span:.2g} ms"
+        axes.plot(
+            *thinned(times / MILLI, mean), color=shade, linewidth=1.6, label=said if alone else f"{names[k]}, {said}"
+        )
     if rheobase is not None:
-        axes.axhline(rheobase / NANO, color=VERMILLION, linestyle="--", linewidth=1)
+        axes.axhline(rheobase / NANO, color=VERMILLION, linestyle="--", linewidth=1.2, zorder=3)
         axes.annotate(" rheobase", (1, rheobase / NANO), xycoords=("axes fraction", "data"), fontsize=TICK, va="center")
-    if not alone:
+    if not alone or noisy:
         legend_above(axes)
-    axes.margins(y=0.15)
+    if noisy:
+        ends = [values if mean is None else mean for values, mean in zip(kept, means, strict=True)]
+        ends += [] if rheobase is None else [[rheobase / NANO]]
+        low, high = min(map(min, ends)), max(map(max, ends))
+        room = 0.15 * (high - low) or 1.0
+        axes.set_ylim(low - room, high + room)
+    else:
+        axes.margins(y=0.15)
     label(axes, y="I (nA)")
     axes.grid(alpha=0.25)
+
+
+def _mean_of_noise(values):
+    """(t,) the running mean over a hundredth of the record, if most of what is off it is jumps of single steps."""
+    width = len(values) // 100
+    if width < 2:
+        return None
+    sums = np.convolve(values, np.ones(width), "same")
+    mean = sums / np.convolve(np.ones(len(values)), np.ones(width), "same")
+    # Of independent numbers the squared difference of two is twice their variance; of what is smooth it is far less.
+    off = ((values - mean) ** 2).mean()
+    return mean if (np.diff(values) ** 2).mean() > off > 0 else None
 
 
 def _stroke(axes, times, voltage, spikes, v_threshold):

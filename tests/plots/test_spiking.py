@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.signal import lfilter
 
 from kzoo import plots
 
@@ -63,6 +64,47 @@ def test_a_prediction_and_the_rheobase_are_drawn():
     above, below = drawn(membrane(current, voltage, spikes, prediction=voltage + 1e-3, rheobase=0.2e-9)).axes
     np.testing.assert_allclose(lines(above)["theory"].get_ydata(), voltage[:, 0] * 1e3 + 1)
     assert below.lines[1].get_ydata()[0] == pytest.approx(0.2)
+
+
+def test_of_a_noisy_current_the_mean_is_drawn_over_its_steps_and_sets_the_scale():
+    rng = np.random.default_rng(0)
+    clean = np.where(np.arange(5000) < 2500, 0.0, 0.3e-9)
+    current = clean + rng.normal(0, 1e-9, 5000)
+    rest = np.zeros(5000)
+    options = {"title": "LIF", "v_threshold": -50e-3, "rheobase": 0.2e-9}
+    below = drawn(plots.membrane(current, rest, rest, 1e-4, **options)).axes[-1]
+    steps, mean, rheobase = below.lines
+    assert mean.get_label() == "mean over 5 ms"
+    assert steps.get_label() == f"in each step, up to {np.abs(current * 1e9 - mean.get_ydata()).max():.1f} nA off"
+    assert steps.get_alpha() < 0.5
+    np.testing.assert_allclose(mean.get_ydata()[200], current[175:225].mean() * 1e9, rtol=1e-6)
+    np.testing.assert_allclose(mean.get_ydata()[0], current[:25].mean() * 1e9, rtol=1e-6)  # half of one at the ends
+    (low, high), found = below.get_ylim(), mean.get_ydata()
+    assert low < min(found.min(), 0.2)
+    assert max(found.max(), 0.2) < high < current.max() * 1e9 / 2
+    assert rheobase.get_zorder() > mean.get_zorder()
+    two = drawn(
+        plots.membrane(np.stack([clean, current], 1), np.zeros((5000, 2)), np.zeros((5000, 2)), 1e-4, **options)
+    )
+    assert list(two.axes[-1].get_legend_handles_labels()[1]) == ["neuron 1", "neuron 2, mean over 5 ms"]
+
+
+@pytest.mark.parametrize("kind", ["step", "pulses", "sine", "ornstein-uhlenbeck", "nothing", "short noise"])
+def test_a_current_that_is_no_noise_is_drawn_as_it_is(kind):
+    k, rng = np.arange(5000), np.random.default_rng(0)
+    current = {
+        "step": np.where(k < 2500, 0.0, 1.0),
+        "pulses": np.where(k % 500 < 20, 1.0, 0.0),
+        "sine": np.sin(k / 100),
+        "ornstein-uhlenbeck": lfilter([1], [1, -np.exp(-0.02)], rng.standard_normal(5000)),
+        "nothing": np.zeros(5000),
+        "short noise": rng.standard_normal(150),
+    }[kind]
+    current = current * 1e-9
+    figure = plots.membrane(current, 0 * current, 0 * current, 1e-4, title="LIF", v_threshold=-50e-3)
+    (trace,) = drawn(figure).axes[-1].lines
+    np.testing.assert_allclose(trace.get_ydata(), current * 1e9)
+    assert figure.axes[-1].get_legend() is None
 
 
 def test_a_long_voltage_is_thinned_but_keeps_its_extremes():
