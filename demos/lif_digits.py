@@ -119,18 +119,22 @@ def look(image, encoder: str, steps: int) -> tuple[str, ...]:
     count = sum(spikes.shape[1] for spikes in seen.spikes.values())
     best = int(np.argmax(seen.logits))
     if image.any():
-        cells = [("is the answer", CLASSES[best]), ("certain", f"{100 * shares(seen.logits)[best]:.0f} %")]
+        cells = [("is the answer", CLASSES[best]), ("sure", f"{100 * shares(seen.logits)[best]:.0f} %")]
         by_step = answers(seen.voltages)
         settled = int(np.flatnonzero(by_step != best)[-1]) + 2 if (by_step != best).any() else 1
-        note = f"It would not have answered otherwise from step {settled} on."
+        note = f"It says {CLASSES[best]} after step {settled} and after all later ones."
+        if settled == steps:
+            note = "It comes to this answer only with the last step."
+        elif settled == 1:
+            note = f"It says {CLASSES[best]} after every step."
     else:
-        cells, note = [], "Draw a digit."
+        cells, by_step, note = [], None, "Draw a digit."
     cells += [("spikes", f"{total:,}"), (f"of {count} neurons fired", f"{sum(fired.values())}")]
     return (
         live.status(cells, note),
         markup.given_html(seen.given, spiking=encoder_spikes(network)),
         "".join(markup.layer_svg(spikes, name, number) for number, (name, spikes) in enumerate(seen.spikes.items(), 1)),
-        markup.readout_svg(seen.voltages, answers(seen.voltages)),
+        markup.readout_svg(seen.voltages, by_step),
     )
 
 

@@ -58,22 +58,24 @@ def readout_svg(voltages, answers) -> str:
 
     Args:
         voltages: (t, k).
-        answers: (t,) the class after each step.
+        answers: (t,) the class after each step; None where nothing was drawn: then no class stands out.
     """
     voltages = np.asarray(voltages, float)
     steps, classes = voltages.shape
     means = voltages.mean(axis=0)
-    best, second = np.argsort(-means)[:2]
+    best, second = np.argsort(-means)[:2] if answers is not None else (None, None)
     low, high = spread(float(voltages.min()), float(voltages.max()), 0.5)
     frame = Frame(62.0, 440.0, 30.0, 300.0, (0.5, steps + 0.5), (low, high))
-    said = f"Voltages of ten output neurons over {steps} steps; {best} is highest in the mean, then {second}"
+    order = f"{best} is highest in the mean, then {second}" if answers is not None else "nothing is drawn"
+    said = f"Voltages of ten output neurons over {steps} steps; {order}"
     whole = sorted({1, *range(5, steps + 1, 5)} if steps > 10 else range(1, steps + 1))
     parts = [
         f'<svg class="mid" viewBox="0 0 480 376" role="img" aria-label="{safe(said)}">',
         frame.axes(title="Voltage of each output neuron", below="time step", widths=whole),
     ]
     at = np.arange(1, steps + 1)
-    for k in [*(k for k in range(classes) if k not in (best, second)), second, best]:
+    last = [second, best] if answers is not None else []  # over the others
+    for k in [*(k for k in range(classes) if k not in last), *last]:
         kind = {best: "winner", second: "second"}.get(k, "other")
         parts.append(frame.line(at, voltages[:, k], kind))
     # Names at the end, moved apart where they would cover each other.
@@ -85,6 +87,8 @@ def readout_svg(voltages, answers) -> str:
     for k, place in zip(names, y, strict=True):
         kind = {best: "winnertext", second: "secondtext"}.get(k, "quiet")
         parts.append(f'<text class="{kind}" x="{frame.right + 8:g}" y="{place - over:.1f}">{k}</text>')
+    if answers is None:
+        return "".join([*parts, "</svg>"])
     parts.append(f'<text class="quiet spare" x="{frame.left - 6:g}" y="364" text-anchor="end">answer</text>')
     shown = range(0, steps, max(1, -(-steps // 15)))
     for k in shown:
