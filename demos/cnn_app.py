@@ -417,7 +417,7 @@ def build() -> gr.Blocks:
                 examples = _html(markup.examples_html(), js_on_load=markup.PICK)
             with gr.Column(scale=1, min_width=200):
                 picture = gr.UploadButton("Upload a picture of a digit", file_types=["image"], size="sm")
-        with gr.Tabs():
+        with kit.tabs():
             with gr.Tab("Layers"):
                 kit.caption("Four maps of each stage on the way to the answer; bright is strong. Click a stage.")
                 ways = _html(overview, js_on_load=markup.PICK)

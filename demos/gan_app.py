@@ -371,7 +371,7 @@ def build() -> gr.Blocks:
             "A generator makes digits out of random numbers, and a discriminator learned to tell them from real ones: "
             f"each is the other's teacher. It runs here, on {kzoo.backend.name()}.",
         )
-        with gr.Tabs() as tabs:
+        with kit.tabs() as tabs:
             with gr.Tab("Digits", id="digits"):
                 _digits_tab(demo, tabs)
             with gr.Tab("A walk", id="walk"):

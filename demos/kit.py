@@ -88,6 +88,7 @@ button:focus-visible, input:focus-visible, textarea:focus-visible, select:focus-
   .gradio-container { padding: 8px !important; }
   .kz-heading h1 { font-size: 1.35rem; }
   .kz-heading p { font-size: 0.95rem; }
+  .tab-container[role="tablist"] > button { padding-left: 10px; padding-right: 10px; }
 }
 @media (prefers-reduced-motion: reduce) { * { animation: none !important; transition: none !important; } }
 """
@@ -231,6 +232,13 @@ def blocks(title: str) -> gr.Blocks:
 
 
 # --- pieces of a page ----------------------------------------------------------------------------------------------
+
+
+def tabs() -> gr.Tabs:
+    """Tabs that are all seen on a narrow page too: in a second row, where Gradio's own hide behind three dots."""
+    # Older releases of Gradio do not know of it.
+    known = "overflow_behavior" in inspect.signature(gr.Tabs).parameters
+    return gr.Tabs(overflow_behavior="wrap") if known else gr.Tabs()
 
 
 def heading(title: str, summary: str) -> gr.HTML:

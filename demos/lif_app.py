@@ -281,7 +281,7 @@ def build() -> gr.Blocks:
             "\u03c4 dV/dt = \u2212(V \u2212 V_rest) + R I. Every picture is simulated here and now, with the "
             "formula beside what was measured.",
         )
-        with gr.Tabs() as tabs:
+        with kit.tabs() as tabs:
             with gr.Tab("Neuron", id="neuron"):
                 controls = _neuron_tab(demo, tabs)
             with gr.Tab("Engines", id="engines"):

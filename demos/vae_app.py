@@ -328,7 +328,7 @@ def build() -> gr.Blocks:
             "It turns a digit into a few numbers, its code, and the code back into a digit; so codes drawn at random "
             f"become digits that nobody wrote. It runs here, on {kzoo.backend.name()}.",
         )
-        with gr.Tabs() as tabs:
+        with kit.tabs() as tabs:
             with gr.Tab("Plane", id="plane"):
                 _plane_tab(demo)
             with gr.Tab("Your digit", id="digit"):
