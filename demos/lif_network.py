@@ -1,10 +1,8 @@
 """Brunel's network on the page: a small one of any g and eta, its theory over the plane, and a stimulus into its cells.
 
-The network is that of Brunel 2000 (doi:10.1023/A:1008925309027) with fewer neurons and fewer, stronger synapses: 2,000
-excitatory and 500 inhibitory neurons, each with 400 and 100 sources within and as many outside as 400 excitatory ones,
-of 0.2 mV. Brunel's own has 10,000 and 2,500 with 1,000 and 250 sources of 0.1 mV. Two neurons share a fifth of their
-sources here rather than a tenth, so that all regimes are somewhat more synchronous; theory is asked with the numbers of
-the small network.
+The network is that of Brunel 2000 (doi:10.1023/A:1008925309027) with a fifth of its neurons, as `kzoo bio network brunel
+--scale 0.2` has it: 2,000 excitatory and 500 inhibitory ones, each with Brunel's own 1,000 and 250 sources of 0.1 mV.
+Two neurons share half of their sources here rather than a tenth, so that all regimes are more synchronous than his.
 """
 
 import functools
@@ -18,10 +16,12 @@ import numpy as np
 import validate
 
 from kzoo.bio import LIF, analysis, networks, theory
-from kzoo.bio.networks import REGIME_NAMES, REGIMES, Poisson, Population, Spiking, Stimulus, Synapses
+from kzoo.bio.networks import REGIME_NAMES, REGIMES, Stimulus
 from kzoo.plots import activity_data
 
-EXCITATORY, SOURCES, WEIGHT, DELAY = 2000, 400, 0.2e-3, 1.5e-3  # V, s
+SCALE = 0.2  # of the number of neurons
+EXCITATORY, SIZE = 2000, 2500
+SOURCES, WEIGHT = 1000, 0.1e-3  # excitatory ones of a neuron; V
 NEURON = LIF(tau=20e-3, v_rest=0.0, v_threshold=20e-3, v_reset=10e-3, t_ref=2e-3)  # voltages from rest
 DT, ONSET = 1e-4, 0.08  # s; what comes before is not counted
 G, ETA = (2.0, 8.0), (0.1, 4.5)
@@ -58,30 +58,14 @@ def check(g, eta, seed, cell, strength) -> Place:
         round(validate.number("g", g, *G), 3),
         round(validate.number("eta", eta, *ETA), 3),
         validate.number("Seed", seed, 0, 9999, whole=True),
-        validate.number("Cell", cell, NOBODY, EXCITATORY * 5 // 4 - 1, whole=True),
+        validate.number("Cell", cell, NOBODY, SIZE - 1, whole=True),
         round(validate.number("Stimulus", strength, 0.0, STRONGEST), 3),
-    )
-
-
-def network(g: float, eta: float) -> Spiking:
-    """The small network."""
-    drive = Poisson(eta * NEURON.v_threshold / (WEIGHT * NEURON.tau), WEIGHT)  # of all its sources together
-    start = (NEURON.v_rest, NEURON.v_threshold)
-    return Spiking(
-        (
-            Population("excitatory", EXCITATORY, NEURON, v_start=start, drive=drive),
-            Population("inhibitory", EXCITATORY // 4, NEURON, v_start=start, drive=drive),
-        ),
-        (
-            Synapses("excitatory", "all", WEIGHT, DELAY, in_degree=SOURCES),
-            Synapses("inhibitory", "all", -g * WEIGHT, DELAY, in_degree=SOURCES // 4),
-        ),
     )
 
 
 def predicted(g: float, eta: float) -> float:
     """The rate in Hz to which theory lets a silent network come."""
-    return float(theory.brunel_rates(g, eta, weight=WEIGHT, num_excitatory=SOURCES)[0])
+    return float(theory.brunel_rates(g, eta)[0])
 
 
 def duration(g: float, eta: float) -> float:
@@ -96,8 +80,7 @@ def window(length: float) -> tuple[float, float]:
 
 def around(cell: int) -> np.ndarray:
     """The neurons within REACH of a cell in the grid, itself included."""
-    count = EXCITATORY * 5 // 4
-    numbers = np.arange(count)
+    numbers = np.arange(SIZE)
     # Each group begins in a row of its own.
     rows = np.where(
         numbers < EXCITATORY, numbers // COLUMNS, -(-EXCITATORY // COLUMNS) + (numbers - EXCITATORY) // COLUMNS
@@ -117,7 +100,13 @@ def run(place: Place):
         current[first:last] = place.strength * 1e-9
         stimulus = Stimulus(current, around(place.cell))
     return networks.run(
-        network(place.g, place.eta), length, DT, place.seed, engine="numpy", stimulus=stimulus, timeout=60.0
+        networks.brunel(place.g, place.eta, SCALE),
+        length,
+        DT,
+        place.seed,
+        engine="numpy",
+        stimulus=stimulus,
+        timeout=60.0,
     )
 
 
@@ -125,7 +114,7 @@ def run(place: Place):
 def plane() -> np.ndarray:
     """Theory's rates in Hz over the plane, (UP, ACROSS), eta from the least up: of each place the lowest rate.
 
-    The equations are those of `theory.brunel_rates`, here for all places at once.
+    The equations are those of `theory.brunel_rates`, here for all places at once, with the NEURON of `networks.brunel`.
     """
     g, eta = np.meshgrid(np.linspace(*G, ACROSS), np.linspace(*ETA, UP))
     p = NEURON
@@ -155,7 +144,7 @@ class Figures(NamedTuple):
     Attributes:
         rate: Hz of a neuron.
         regularity: CV of each neuron's intervals, (n,) with NaN for those that fire too seldom.
-        synchrony: chi of Golomb and Rinzel, in bins of 2 ms.
+        synchrony: chi of Golomb and Rinzel, in bins of 1 ms, as the command counts it.
         frequencies, power: The spectrum of the population's rate, Hz and Hz^2 / Hz.
         rhythm: Hz of its highest peak.
     """
@@ -177,7 +166,7 @@ def figures(raster) -> Figures:
     return Figures(
         float(analysis.rates(raster, ONSET).mean()),
         analysis.cv(raster, ONSET),
-        analysis.synchrony(raster, 2e-3, ONSET),
+        analysis.synchrony(raster, 1e-3, ONSET),
         frequencies,
         power,
         float(frequencies[power.argmax()]),
@@ -225,7 +214,8 @@ def _note(place: Place, raster) -> str:
     if place.cell == NOBODY or not place.strength:
         seconds = raster.seconds.get("run", 0.0)
         return (
-            f"{name}{1e3 * raster.duration:.0f} ms of {raster.size:,} neurons, simulated in {seconds:.1f} s by NumPy."
+            f"{name}{1e3 * raster.duration:.0f} ms of {raster.size:,} neurons, a fifth of Brunel's, simulated in "
+            f"{seconds:.1f} s by NumPy."
         )
     first, last = window(raster.duration)
     chosen = around(place.cell)
@@ -255,35 +245,23 @@ def code(place: Place) -> str:
 cells = np.array({numbers})
 current = np.zeros({round(length / DT)})
 current[{round(first / DT)}:{round(last / DT)}] = {place.strength:g}e-9
-stimulus = Stimulus(current, cells)
+stimulus = networks.Stimulus(current, cells)
 """
         given = ", stimulus=stimulus"
     return f"""import numpy as np
 
 from kzoo import plots
-from kzoo.bio import LIF, analysis, networks, theory
-from kzoo.bio.networks import Poisson, Population, Spiking, Stimulus, Synapses
+from kzoo.bio import analysis, networks, theory
 
-# Brunel's network, smaller: voltages from rest, {SOURCES} synapses of {WEIGHT * 1e3:g} mV
-g, eta, weight = {place.g:g}, {place.eta:g}, {WEIGHT:g}
-neuron = LIF(tau=20e-3, v_rest=0.0, v_threshold=20e-3, v_reset=10e-3, t_ref=2e-3)
-outside = Poisson(eta * neuron.v_threshold / (weight * neuron.tau), weight)
-network = Spiking(
-    (
-        Population("excitatory", {EXCITATORY}, neuron, v_start=(0.0, 20e-3), drive=outside),
-        Population("inhibitory", {EXCITATORY // 4}, neuron, v_start=(0.0, 20e-3), drive=outside),
-    ),
-    (
-        Synapses("excitatory", "all", weight, {DELAY:g}, in_degree={SOURCES}),
-        Synapses("inhibitory", "all", -g * weight, {DELAY:g}, in_degree={SOURCES // 4}),
-    ),
-)
+g, eta = {place.g:g}, {place.eta:g}
+# Brunel's network with a fifth of its neurons
+network = networks.brunel(g, eta, scale={SCALE:g})
 {stimulus}
 raster = networks.run(network, {length:g}, {DT:g}, seed={place.seed}, engine="numpy"{given})
 rate = analysis.rates(raster, {ONSET:g}).mean()
-print("Hz a neuron:", rate, "by theory:", theory.brunel_rates(g, eta, weight=weight, num_excitatory={SOURCES}))
+print("Hz a neuron:", rate, "by theory:", theory.brunel_rates(g, eta))
 print("CV of the intervals:", np.nanmean(analysis.cv(raster, {ONSET:g})))
-print("synchrony:", analysis.synchrony(raster, 2e-3, {ONSET:g}))
+print("synchrony:", analysis.synchrony(raster, 1e-3, {ONSET:g}))
 
 # A film of it: .gif, .mp4, or .html that plays by itself
 film = plots.activity_data(raster.times, raster.neurons, raster.size, raster.duration, groups=raster.groups)

@@ -93,14 +93,15 @@ def build(demo, tabs, tab) -> None:
             "network": gr.Number(0, label="Seed (0 to 9999)", precision=0, minimum=0, maximum=9999),
             "cell": gr.Number(
                 many.NOBODY, label="Stimulated cell (0 to 2499; -1: none)", precision=0, minimum=many.NOBODY,
-                maximum=2499,
+                maximum=many.SIZE - 1,
             ),
             "strength": gr.Slider(0, many.STRONGEST, first.strength, step=0.05, label="Stimulus (nA)", buttons=[]),
         }  # fmt: skip
     kit.caption(
-        "The network of Brunel (2000) with a fifth of its neurons: 2,000 excitatory and 500 inhibitory, each with 400 "
-        "and 100 random sources. In so small a one neurons share more of their sources, so that even C is a little "
-        "synchronous. A stimulus lasts a tenth of the time."
+        "The network of Brunel (2000) with a fifth of its neurons, as the command kzoo bio network brunel --scale 0.2 "
+        "has it: 2,000 excitatory and 500 inhibitory ones, each with 1,000 and 250 random sources. So two neurons "
+        "share half of their sources, in Brunel's a tenth: they fire more in step, even in C. A stimulus lasts a tenth "
+        "of the time."
     )
     panel = link.foot(many.code(first), controls)
     asked, outputs = list(controls.values()), [status, plane, film, spectrum, histogram, panel]

@@ -270,9 +270,11 @@ def test_the_plane_is_theorys_own(row, column):
 def test_the_small_network_is_in_brunels_regimes(letter):
     place = lif_network.Place(*REGIMES[letter], 0, lif_network.NOBODY, 0.3)
     found = lif_network.figures(lif_network.run(place))
-    # As theory says; least where the activity comes in waves.
-    assert found.rate == pytest.approx(lif_network.predicted(place.g, place.eta), rel=0.25 if letter == "D" else 0.1)
-    slow, regular = {"B": (120, 0.7), "C": (60, 0.4), "D": (0, 0.3)}[letter]
+    # Theory takes the neurons for independent: where many fire in step they fire more often, D's slow waves less.
+    more = found.rate / lif_network.predicted(place.g, place.eta)
+    least, most = {"B": (1.1, 1.3), "C": (1.0, 1.15), "D": (0.6, 1.0)}[letter]
+    assert least < more < most
+    slow, regular = {"B": (120, 0.8), "C": (60, 0.35), "D": (0, 0.3)}[letter]
     assert slow < found.rhythm < (60 if letter == "D" else 300)
     assert np.nanmean(found.regularity) > regular
 
@@ -404,6 +406,7 @@ def test_an_empty_pad_and_what_is_no_digit_are_answered_with_well_formed_markup(
         for encoder in lif_digits.CODES.values():
             status, given, layers, readout, text = lif_app.think(drawing, encoder, 3)
             assert ("Draw a digit." in status) == (not drawing)
+            assert ("answer" in readout, "winner" in readout) == (bool(drawing), bool(drawing))
             for picture in (given.partition("</p>")[2], layers, readout):
                 ElementTree.fromstring(picture.replace("&nbsp;", " "))
                 assert "nan" not in picture.replace("data-", "")
@@ -485,6 +488,20 @@ def test_a_link_brings_the_neuron_back_on_a_phone(served, page, screenshot):
     assert spikes(other) == count
     assert other.evaluate("document.documentElement.scrollWidth") <= 390
     screenshot("lif_phone_dark")
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_all_tabs_are_seen_on_a_narrow_page(served, page, screenshot, dark):
+    tab = page(served("lif_app"), width=400, height=800, dark=dark)
+    names = tab.locator(".tab-container[role=tablist] > button")
+    names.first.wait_for()
+    assert names.all_inner_texts() == ["Neuron", "Engines", "Network", "Trained"]
+    edges = [box["x"] + box["width"] for box in (one.bounding_box() for one in names.all())]
+    assert max(edges) <= 400
+    names.last.click()
+    tab.locator("#lif-answer", has_text="is the answer").wait_for()
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 400
+    screenshot("lif_tabs_dark" if dark else "lif_tabs")
 
 
 def test_the_engines_agree_on_the_page(served, page, screenshot):
