@@ -13,6 +13,7 @@ import pytest
 
 from kzoo import plots
 from kzoo.bio import LIF, Raster, analysis, currents, networks, simulate, theory
+from kzoo.bio_command import output
 from kzoo.cli import main
 
 
@@ -445,6 +446,15 @@ def test_the_folder_of_another_command_is_left_alone(folder, capsys):
         (["network", "brunel", "--eta", 1e6], "--eta: got 1e+06, which with a weight of 0.1 mV is a rate from outside"),
         (["lif", "--duration", 1e12], "--duration: got 1e+12 ms"),
         (["lif", "--duration", 1e8], "--duration: got 1e+08 ms, 1,000,000,000 steps"),
+        (["lif", "--dt", 1e-5, "--duration", 200], "--duration: got 200 ms, 20,000,000 steps; expected at most 10,000"),
+        (
+            ["fi", "--sigma", 5, "--duration", 1e7],
+            "--duration: got 1e+07 ms, some 11 minutes of work by estimate; expected at most 10.",
+        ),
+        (
+            ["network", "cuba", "--duration", 1e6],
+            "--duration: got 1e+06 ms, 4,000,000 seconds of all neurons together; expected at most 1,000,000",
+        ),
         (["lif", "--dt", 1e-300], "got 500 ms, which is 5e+302 steps of dt = 1e-300 ms"),
         (["lif", "--amplitude", 1e308], "--amplitude: got 1e+308 nA"),
         (["fi", "--count", 100_000_000_000], "--count: got 100000000000; expected from 2 to 10000"),
@@ -478,6 +488,23 @@ def test_what_no_machine_holds_is_said_without_a_traceback(error, said, folder, 
     assert bio("network", "graded") == 2
     assert said in capsys.readouterr().err
     assert not list(folder.iterdir())
+
+
+def test_a_curve_without_noise_ends_where_it_is_known_so_any_duration_is_taken(folder):
+    assert bio("fi", "--duration", 1e7, "--count", 3, "--out", "a") == 0
+
+
+def test_in_a_pipe_what_takes_long_says_a_word_now_and_then(capsys, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(output.time, "perf_counter", lambda: now[0])
+    with output.waiting("Simulating") as tell:
+        for second in range(100):
+            now[0] = second
+            tell(f"at {second}")
+    assert capsys.readouterr().err == "kzoo: at 10\nkzoo: at 20\nkzoo: at 40\nkzoo: at 80\n"
+    with output.waiting("Simulating for 30 s", long=True):
+        pass
+    assert capsys.readouterr().err == "kzoo: Simulating for 30 s\n"
 
 
 @pytest.mark.parametrize("seed", [3, 4])

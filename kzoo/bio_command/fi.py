@@ -1,14 +1,18 @@
 """`kzoo bio fi`: the rate of a neuron over its current, without noise and with it, beside the formulas."""
 
 import dataclasses
+import math
 
 import numpy as np
 
-from kzoo.bio_command.flags import add_neuron, add_run, neuron_of, new_parser, within
-from kzoo.bio_command.output import folder_for, waiting, write
+from kzoo.bio_command.flags import add_neuron, add_run, neuron_of, new_parser, too_long, within
+from kzoo.bio_command.output import QUIET, folder_for, waiting, write
 from kzoo.errors import KzooError
 
 MOST_CURRENTS = 10_000  # of one curve
+MOST_SECONDS = 600.0
+# What the engine takes for a step, and for one current in it, in processor seconds, as measured on one core.
+STEP, CURRENT = 6e-6, 2e-8
 
 
 def fi(argv) -> int:
@@ -43,10 +47,14 @@ def fi(argv) -> int:
     parameters, dt, duration = neuron_of(given), given.dt * 1e-3, given.duration * 1e-3
     currents = np.linspace(given.low, given.high, given.count) * 1e-9
     fine = np.linspace(given.low, given.high, 400) * 1e-9
+    levels = list(dict.fromkeys(given.sigma))
+    steps = sum(_steps(parameters, currents, duration, dt, level) for level in levels)
+    seconds = steps * (STEP + len(currents) * CURRENT)
+    if seconds > MOST_SECONDS:
+        too_long(duration, f"some {seconds / 60:.0f} minutes of work by estimate", f"{MOST_SECONDS / 60:g}")
     folder = folder_for(given.out, "fi")
     measured, lines, columns = {}, {}, {"current_a": currents}
-    levels = list(dict.fromkeys(given.sigma))
-    with waiting("Simulating ..."):
+    with waiting(f"Simulating, which takes some {seconds:.2g} s ...", long=seconds > QUIET):
         for level in levels:
             name = f"noise of {level:g} mV" if level else "no noise"
             measured[name] = neuron.rates(parameters, currents, duration, dt, sigma=level * 1e-3, seed=given.seed)
@@ -86,6 +94,17 @@ def fi(argv) -> int:
         run={"engine": "numpy", "note": "", "neuron": dataclasses.asdict(parameters), "results": results},
     )
     return 0
+
+
+def _steps(parameters, currents, duration, dt, level) -> int:
+    """How many steps are simulated at most: without noise no more than the slowest neuron takes for three spikes."""
+    from kzoo.bio import checks, theory
+
+    steps = checks.num_steps(duration, dt)
+    rates = theory.rate_on_grid(parameters, currents, dt)
+    if level or not rates.any():
+        return steps
+    return min(steps, math.ceil(3 / rates[rates > 0].min() / dt))
 
 
 def _siegert(level):

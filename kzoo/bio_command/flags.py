@@ -17,7 +17,8 @@ HELP = {
     "v_reset": "voltage after a spike",
     "t_ref": "refractory period: how long the voltage is held after a spike",
 }
-MOST_VALUES = 10**8  # of a voltage that is kept: 0.8 GB, and several arrays are as large
+MOST_VALUES = 10**8  # of voltages that are kept: 0.8 GB, and several arrays are as large
+MOST_STEPS = 10**7  # of a single neuron, which is stepped in Python: some ten seconds
 
 
 def new_parser(name, description):
@@ -113,7 +114,13 @@ def check_kept(duration, dt, neurons=1):
 
     steps = checks.num_steps(duration, dt)
     if steps * neurons > MOST_VALUES:
-        raise KzooError(
-            f"--duration: got {duration * 1e3:g} ms, {steps:,} steps for each of {neurons:,} voltages that are kept; "
-            f"expected at most {MOST_VALUES:,} numbers together. Simulate a shorter time, or take longer steps (--dt)."
-        )
+        much = f"{steps:,} steps for each of {neurons:,} voltages that are kept"
+        too_long(duration, much, f"{MOST_VALUES:,} numbers together")
+
+
+def too_long(duration, much, most):
+    """Refuses a run of so much, where at most so much is taken; the duration in seconds."""
+    raise KzooError(
+        f"--duration: got {duration * 1e3:g} ms, {much}; expected at most {most}. Simulate a shorter time, or take "
+        "longer steps (--dt)."
+    )

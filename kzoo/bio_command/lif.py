@@ -7,13 +7,14 @@ import numpy as np
 
 from kzoo.bio_command.current import add_current, current_of
 from kzoo.bio_command.flags import (
+    MOST_STEPS,
     add_engine,
     add_neuron,
     add_run,
-    check_kept,
     choice,
     neuron_of,
     new_parser,
+    too_long,
 )
 from kzoo.bio_command.output import folder_for, say_engine, waiting, write
 
@@ -32,10 +33,11 @@ def lif(argv) -> int:
     given = parser.parse_args(argv)
 
     from kzoo import plots
-    from kzoo.bio import analysis, neuron, theory
+    from kzoo.bio import analysis, checks, neuron, theory
 
     parameters, dt, duration = neuron_of(given), given.dt * 1e-3, given.duration * 1e-3
-    check_kept(duration, dt)
+    if (steps := checks.num_steps(duration, dt)) > MOST_STEPS:
+        too_long(duration, f"{steps:,} steps", f"{MOST_STEPS:,} of one neuron")
     current, words = current_of(given, duration, dt)
     choice("engine", given.engine, neuron.ENGINES)
     folder = folder_for(given.out, "lif")

@@ -5,6 +5,7 @@ import csv
 import io
 import shlex
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,8 @@ import numpy as np
 from kzoo import __version__
 from kzoo.errors import KzooError
 from kzoo.files import read_json, replacing, write_json, write_text
+
+QUIET = 10.0  # seconds without a word, where nobody sits at a terminal
 
 
 def folder_for(out, name, command=None) -> Path:
@@ -47,8 +50,9 @@ def folder_for(out, name, command=None) -> Path:
 
 def say_engine(record) -> None:
     """Which engine ran, and why not the one that was asked for."""
-    print(f"engine {record.engine}")
-    if record.note:
+    chosen = record.note.startswith("auto took")
+    print(f"engine {record.engine}" + (f" ({record.note})" if chosen else ""))
+    if record.note and not chosen:
         print(f"kzoo: {record.note}", file=sys.stderr)
 
 
@@ -121,12 +125,32 @@ def _flags(parser, given) -> list[str]:
 
 
 @contextlib.contextmanager
-def waiting(words):
-    """Tells, on a terminal, what the silence is for; yields a function that tells something else, or None."""
+def waiting(words, long=False):
+    """Tells, on a terminal, what the silence is for; yields a function that tells something else.
+
+    In a pipe or a script what that function is told is a line on stderr after 10 s, and then at ever longer times; what
+    will take long without a word is told at once.
+    """
     if not sys.stderr.isatty():
-        yield None
+        if long:
+            print(f"kzoo: {words}", file=sys.stderr, flush=True)
+        yield _sparse()
         return
     from rich.console import Console
 
     with Console(stderr=True).status(words) as status:
         yield status.update
+
+
+def _sparse():
+    """A function that prints what it is told, 10, 20, 40 s and so on after the start."""
+    start, wait = time.perf_counter(), QUIET
+
+    def tell(words):
+        nonlocal wait
+        since = time.perf_counter() - start
+        if since >= wait:
+            wait = 2 * since
+            print(f"kzoo: {words}", file=sys.stderr, flush=True)
+
+    return tell

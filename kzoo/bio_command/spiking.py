@@ -5,11 +5,12 @@ import os
 
 import numpy as np
 
-from kzoo.bio_command.flags import check_kept, choice
+from kzoo.bio_command.flags import check_kept, choice, too_long
 from kzoo.bio_command.output import folder_for, say_engine, waiting, write
 from kzoo.errors import KzooError
 
 BRUNEL_SCALE = 0.4  # 5,000 neurons: seconds on any engine
+MOST_NEURON_SECONDS = 10**6  # at 300 Hz their spikes are some GB
 
 
 def spiking(parser, given, takes) -> int:
@@ -27,7 +28,13 @@ def spiking(parser, given, takes) -> int:
     built = _built(given, getattr(networks, given.name), takes)
     if given.trace > built.size:
         raise KzooError(f"--trace: got {given.trace}; expected at most {built.size}, the neurons of the network.")
-    check_kept(given.duration * 1e-3, given.dt * 1e-3, max(1, given.trace))
+    check_kept(given.duration * 1e-3, given.dt * 1e-3, given.trace)
+    if (neuron_seconds := built.size * given.duration * 1e-3) > MOST_NEURON_SECONDS:
+        too_long(
+            given.duration * 1e-3,
+            f"{neuron_seconds:,.0f} seconds of all neurons together",
+            f"{MOST_NEURON_SECONDS:,}, whose spikes fit into memory",
+        )
     folder = folder_for(given.out, given.name, "network")
     # A bare name belongs to the run; a path that names a folder is meant as it stands.
     inside = bool(given.animate and given.out) and not os.path.dirname(given.animate)
@@ -73,8 +80,12 @@ def spiking(parser, given, takes) -> int:
     if film:
         data = plots.activity_data(raster.times, raster.neurons, raster.size, raster.duration, groups=raster.groups)
         with waiting("Drawing the film ...") as tell:
-            count = None if tell is None else lambda done: tell(f"Drawing the film: picture {done} ...")
-            plots.save_activity(data, film, title=f"{title}\n{_said(results)}", progress=count)
+            plots.save_activity(
+                data,
+                film,
+                title=f"{title}\n{_said(results)}",
+                progress=lambda done: tell(f"Drawing the film: picture {done} ..."),
+            )
         print(f"Wrote {film}.")
     return 0
 
