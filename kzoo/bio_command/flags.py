@@ -18,7 +18,7 @@ HELP = {
     "t_ref": "refractory period: how long the voltage is held after a spike",
 }
 MOST_VALUES = 10**8  # of voltages that are kept: 0.8 GB, and several arrays are as large
-MOST_STEPS = 10**7  # of a single neuron, which is stepped in Python: some ten seconds
+MOST_STEPS = 2 * 10**6  # of a single neuron, stepped in Python, drawn and written in full: some ten seconds
 
 
 def new_parser(name, description):

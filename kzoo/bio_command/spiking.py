@@ -129,9 +129,9 @@ def _results(given, raster):
         "" if results["synchrony"] is None else f"; synchrony in bins of 1 ms {together:.3f} (0: none, 1: all alike)"
     )
     print(f"CV of the intervals {said}{beside}")
-    wave, width = _wave(raster, skip)
-    if len(wave) * width >= 64e-3:
-        found = analysis.rhythm(wave, width, segment=len(wave) * width / 2)
+    wave, width, segment = _wave(raster, skip)
+    if segment >= 32e-3:
+        found = analysis.rhythm(wave, width, segment)
         results["rhythm_hz"] = float(found) if np.isfinite(found) else None
         print(f"rhythm of {found:.0f} Hz" if np.isfinite(found) else "no rhythm stands out of the rate's noise")
     if given.name == "brunel":
@@ -145,12 +145,14 @@ def _results(given, raster):
 
 
 def _wave(raster, skip):
-    """The population's rate after the onset (b,) [Hz], and the width of its bins [s]."""
+    """The population's rate after the onset (b,) [Hz], the width of its bins [s], and a segment for its spectrum [s]."""
     from kzoo.bio import analysis
 
     width = raster.dt  # with wider bins what is faster than half their rate would show as something slow
     middles, rate = analysis.population_rate(raster, width)
-    return rate[middles >= skip], width
+    rate = rate[middles >= skip]
+    # From 15 Hz on a rhythm has three periods in 0.2 s. The more segments, the less of it need stand out.
+    return rate, width, min(len(rate) * width / 2, 0.2)
 
 
 def _said(results) -> str:
@@ -192,9 +194,9 @@ def _figures(given, raster, built, title, results, cvs) -> dict:
     gaps, _ = analysis.intervals(raster, start=skip)
     if gaps.size:
         figures["intervals.png"] = plots.intervals(gaps, None if results["cv"] is None else cvs, title=title)
-    wave, width = _wave(raster, skip)
+    wave, width, segment = _wave(raster, skip)
     if "rhythm_hz" in results and wave.any():
-        frequencies, power = analysis.spectrum(wave, width, segment=len(wave) * width / 2)
+        frequencies, power = analysis.spectrum(wave, width, segment)
         found = np.nan if results["rhythm_hz"] is None else results["rhythm_hz"]
         figures["spectrum.png"] = plots.spectrum(frequencies, power, title=title, rhythm=found)
     if given.trace:
