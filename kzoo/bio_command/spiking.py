@@ -145,7 +145,7 @@ def _results(given, raster):
 
 
 def _wave(raster, skip):
-    """The population's rate after the onset (b,) [Hz], the width of its bins [s], and a segment for its spectrum [s]."""
+    """The population's rate after the onset (b,) [Hz], the width of its bins and a segment for its spectrum [s]."""
     from kzoo.bio import analysis
 
     width = raster.dt  # with wider bins what is faster than half their rate would show as something slow
