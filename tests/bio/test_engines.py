@@ -1,4 +1,5 @@
 import errno
+import json
 import os
 import re
 import subprocess
@@ -240,6 +241,18 @@ def test_a_structure_holds_no_sizes():
     second = networks.brunel(3.0, 1.0, scale=0.25).plan(0.02, 5e-5, seed=3)
     assert first.structure == second.structure != plan.SINGLE
     assert networks.cuba(200).plan(0.01).structure == networks.cuba(400).plan(0.01).structure
+
+
+def test_a_structure_says_which_synapses_have_numbers_of_their_own():
+    def wires(weight, delay):
+        synapses = networks.Synapses("a", "a", weight, delay, pairs=([0, 1], [1, 2]))
+        return json.loads(networks.Spiking(networks.Population("a", 3), synapses).plan(0.01).structure)["wires"]
+
+    assert wires(1e-3, 1e-3) == [[None, False, False]]
+    assert wires([1e-3, 2e-3], 1e-3) == [[None, True, False]]
+    assert wires(1e-3, [1e-3, 2e-3]) == [[None, False, True]]
+    one = networks.Graded(np.array([[0.0, 0.0], [0.5, 0.0]])).plan(0.01)
+    assert json.loads(one.structure)["wires"] == [[None, True, False]]  # of couplings each has its own
 
 
 def test_importing_kzoo_bio_imports_no_brian():

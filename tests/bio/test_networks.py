@@ -280,6 +280,22 @@ def test_brunels_network_is_the_papers():
     assert set(networks.REGIME_NAMES) == set(networks.REGIMES)
 
 
+def test_the_neurons_of_ready_networks_are_those_of_their_papers():
+    mv = 1e-3
+    given = {
+        # tau, threshold, reset, rest, refractory period; between which voltages they start
+        networks.cuba: ((20e-3, -50 * mv, -60 * mv, -49 * mv, 5e-3), (-60 * mv, -50 * mv)),
+        networks.coba: ((20e-3, -50 * mv, -60 * mv, -60 * mv, 5e-3), (-85 * mv, -55 * mv)),
+        networks.brunel: ((20e-3, 20 * mv, 10 * mv, 0.0, 2e-3), (0.0, 20 * mv)),
+        networks.balanced: ((20e-3, -50 * mv, -65 * mv, -70 * mv, 2e-3), (-70 * mv, -50 * mv)),
+    }
+    for make, (numbers, start) in given.items():
+        for population in make().populations:
+            p = population.neuron
+            assert (p.tau, p.v_threshold, p.v_reset, p.v_rest, p.t_ref) == pytest.approx(numbers), make.__name__
+            assert population.v_start == pytest.approx(start), make.__name__
+
+
 def test_another_weight_reaches_every_place_of_a_ready_network():
     network = networks.brunel(g=4.0, eta=3.0, weight=0.2e-3, delay=2e-3)
     for population in network.populations:
@@ -366,6 +382,7 @@ def test_an_unstable_matrix_is_refused_with_the_factor_that_helps():
 
 
 REFUSED = [
+    (lambda: networks.brunel(scale=1.5), "scale: got 1.5; expected a finite number at least 0.2 and at most 1."),
     (lambda: Population("all", 1), "name: got 'all'"),
     (lambda: Population("a", 0), "size: got 0"),
     (lambda: Population("a", 1, neuron=3), "neuron: got 3; expected a LIF"),

@@ -16,11 +16,11 @@ TWO = Population(
     0.21e-9,
     -66e-3,
 )
-# Own weights and delays, of which some fall between steps; one that arrives at once, to who is held and who is not.
+# Own weights and delays, of which some fall between steps and one is none. Names in any order.
 JUMPS = Synapses(
     "one", "two", [3e-3, -1e-3, 2e-3, 4e-3], [0.26e-3, 0.0, 1.5e-3, 0.34e-3], pairs=([0, 1, 2, 2], [1, 0, 0, 1])
 )
-BACK = Synapses("two", ("one", "two"), 1e-3, 0.3e-3, pairs=([0, 1, 1, 0], [0, 1, 4, 4]))
+BACK = Synapses("two", ("two", "one"), 1e-3, 0.3e-3, pairs=([0, 1, 1, 0], [0, 1, 4, 4]))
 CURRENT = Synapses("all", "all", [2e-3, -3e-3, 1e-3], 0.5e-3, pairs=([0, 4, 3], [3, 2, 1]), tau=5e-3)
 SAME = Synapses("one", "one", 1e-3, [0.2e-3, 0.7e-3], pairs=([0, 1], [1, 2]), tau=5e-3)
 OPEN = Synapses("one", "all", [0.2, 0.1], 0.4e-3, pairs=([0, 2], [4, 1]), tau=4e-3, reversal=0.0, start=(0.1, 0.0))
@@ -54,9 +54,11 @@ def test_a_network_does_what_its_populations_and_synapses_say(synapses):
 
 def test_each_population_has_the_mean_of_its_own_drive():
     """Without a threshold in reach: rate, weight and tau."""
-    drives = Poisson(5000.0, 0.1e-3), None, Poisson(2000.0, -0.2e-3), Poisson(5000.0, 0.3e-3)
+    drives = Poisson(5000.0, 0.1e-3), None, Poisson(2000.0, -0.2e-3), Poisson(5000.0, 0.3e-3), Poisson(0.0, 1e-3)
     neuron = LIF(tau=10e-3, v_rest=0.0, v_threshold=1.0, v_reset=0.0)
     network = Spiking([Population(f"p{k}", 60, neuron, drive=drive) for k, drive in enumerate(drives)])
-    voltage = networks.run(network, 0.1, DT, engine="numpy", trace=range(240)).voltage[500:]
-    means = voltage.mean(0).reshape(4, 60).mean(1)
-    np.testing.assert_allclose(means, [5e-3, 0.0, -4e-3, 15e-3], rtol=0.04, atol=1e-15)
+    assert Spiking(Population("quiet", 1, neuron, drive=drives[4])).plan(DT).drive is None
+    assert network.plan(DT).drive.means == pytest.approx((0.5, 0.2))  # of equal rates one table
+    voltage = networks.run(network, 0.1, DT, engine="numpy", trace=range(300)).voltage[500:]
+    means = voltage.mean(0).reshape(5, 60).mean(1)
+    np.testing.assert_allclose(means, [5e-3, 0.0, -4e-3, 15e-3, 0.0], rtol=0.04, atol=1e-15)
