@@ -7,8 +7,9 @@ Nothing here imports Keras or a backend, so that every backend is fed the same b
 
 from kzoo.data.augment import augment, warp
 from kzoo.data.batches import batch_rng, epoch_order
+from kzoo.data.catalogue import DatasetInfo, list_datasets
 from kzoo.data.dataset import Dataset, standard_stats
-from kzoo.data.load import DatasetInfo, list_datasets, load_data
+from kzoo.data.load import load_data
 
 __all__ = [
     "Dataset",
