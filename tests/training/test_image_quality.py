@@ -12,8 +12,11 @@ import scipy.linalg
 
 from kzoo.data import load_data
 from kzoo.models.preset import from_preset
+from kzoo.training import distances, image_reader
 from kzoo.training import image_quality as quality
-from kzoo.training.image_quality import ImageQuality, Reader, frechet_distance, neighbourhoods
+from kzoo.training.distances import frechet_distance, neighbourhoods
+from kzoo.training.image_quality import ImageQuality
+from kzoo.training.image_reader import Reader
 
 # Digits of 8 x 8 in place of MNIST's: seconds become tenths.
 COUNT = 350
@@ -103,7 +106,7 @@ def in_loops(real, generated, k):
 @pytest.mark.parametrize("k", [1, 3])
 @pytest.mark.parametrize("rows", [7, 500])
 def test_neighbourhoods_are_those_of_plain_loops_in_blocks_of_any_size(k, rows, monkeypatch):
-    monkeypatch.setattr(quality, "ROWS", rows)
+    monkeypatch.setattr(distances, "ROWS", rows)
     rng = np.random.default_rng(0)
     real, generated = rng.normal(size=(40, 3)), 0.4 + 0.8 * rng.normal(size=(33, 3))
     expected = in_loops(real, generated, k)
@@ -124,7 +127,7 @@ def test_the_four_figures_of_points_on_a_line_are_those_found_by_hand():
 
 def test_copies_of_a_few_reach_the_few_alone(monkeypatch):
     # Here the squares of a copy and of its original do not cancel to zero by themselves.
-    monkeypatch.setattr(quality, "ROWS", 7)
+    monkeypatch.setattr(distances, "ROWS", 7)
     real = 1e3 * np.random.default_rng(37).random((61, 37)).astype("float32")
     learned = np.repeat(real[:20], 10, axis=0)
     found = neighbourhoods(real, learned, 5)
@@ -143,7 +146,7 @@ def test_neighbourhoods_refuse_too_few_samples_and_no_neighbour():
 
 
 def test_features_are_what_the_last_layer_is_given_and_classes_the_largest_logits(digits, monkeypatch):
-    monkeypatch.setattr(quality, "BATCH", 8)
+    monkeypatch.setattr(image_reader, "BATCH", 8)
     model = from_preset("cnn_digits")
     answers = Reader(model)("images", digits.x_test[:21])
     looked = model.activations(digits.x_test[:21])
