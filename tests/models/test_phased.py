@@ -7,7 +7,8 @@ from keras import ops
 
 from kzoo.layers.dropout import Dropout
 from kzoo.layers.initializers import RandomNormal
-from kzoo.models.phased import Average, OptimizerGroup, Phase, PhasedModel
+from kzoo.models.optimizer_group import OptimizerGroup
+from kzoo.models.phased import Average, Phase, PhasedModel
 from kzoo.ops import random
 from kzoo.registry import create_model
 from kzoo.seeds import seeded
