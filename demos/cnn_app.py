@@ -452,12 +452,15 @@ def build() -> gr.Blocks:
         # By itself: gradients take longer, and the rest need not wait for them.
         drawing.settled(attribute, state, [where, panel], api_name="attribute", **quick)
         drawing.own(None, None, note, js="() => ''", **kit.PRIVATE)
-        for listen in (layer.input, ways.pick):
-            listen(show_layer, state, [layer, ways, all_maps, panel], **quick, **kit.PRIVATE)
-        for listen in (filter.input, row.input, column.input, tiles.pick, summed.pick):
-            listen(show_filter, state, [filter, row, column, tiles, summed, panel], **quick, **kit.PRIVATE)
+        # What is clicked or dragged has data, which Gradio keeps of each event alone; see pictures.DRAGGED.
+        each = {**quick, "trigger_mode": "multiple", "concurrency_limit": 1}
+        for listen, mode in ((layer.input, quick), (ways.pick, each)):
+            listen(show_layer, state, [layer, ways, all_maps, panel], **mode, **kit.PRIVATE)
+        sliders, clicks = (filter.input, row.input, column.input), (tiles.pick, summed.pick)
+        for listen, mode in (*((one, quick) for one in sliders), *((one, each) for one in clicks)):
+            listen(show_filter, state, [filter, row, column, tiles, summed, panel], **mode, **kit.PRIVATE)
         target.input(attribute, state, [where, panel], **quick, **kit.PRIVATE)
-        examples.pick(choose_example, None, [drawing, note], **quick, **kit.PRIVATE)
+        examples.pick(choose_example, None, [drawing, note], **each, **kit.PRIVATE)
         picture.upload(upload, picture, [drawing, note], show_progress="hidden", **kit.PRIVATE)
 
         def restore(request: gr.Request):

@@ -5,7 +5,7 @@ import html
 
 import numpy as np
 from digits import CLASSES, EXAMPLES, Prepared
-from pictures import grey, pick, png
+from pictures import DRAGGED, grey, pick, png
 
 # The stages of the overview, and the four maps that stand for each of them.
 STAGES = ("relu_1_1", "relu_1_2", "pool_1", "relu_2_1", "relu_2_2", "pool_2", "relu_dense")
@@ -345,23 +345,19 @@ def examples_html() -> str:
 # --- script and looks ----------------------------------------------------------------------------------------------
 
 # What is clicked or moved with the arrows inside a component's markup, told to Python as the event "pick".
-PICK = r"""
-let sent = 0, waiting = null;
-function tell(what, soon) {
-  clearTimeout(waiting);
-  waiting = setTimeout(() => { sent = performance.now(); trigger('pick', what); },
-    soon ? Math.max(0, 80 - (performance.now() - sent)) : 0);
-}
+PICK = (
+    DRAGGED
+    + r"""
 function move(picture, event) {
   const box = picture.getBoundingClientRect(), limit = Number(picture.dataset.limit);
   const side = picture.viewBox.baseVal.width, offset = Number(picture.dataset.offset);
   const place = value => Math.min(limit - 1, Math.max(0, Math.floor(value * side) - offset));
   const down = (event.clientY - box.top) / box.height, along = (event.clientX - box.left) / box.width;
-  tell({ row: place(down), column: place(along) }, true);
+  tell({ row: place(down), column: place(along) });
 }
 element.addEventListener('click', event => {
   const found = event.target.closest('[data-pick]');
-  if (found) tell(JSON.parse(found.dataset.pick));
+  if (found) trigger('pick', JSON.parse(found.dataset.pick));
 });
 element.addEventListener('pointerdown', event => {
   const picture = event.target.closest('svg.pick');
@@ -380,9 +376,10 @@ element.addEventListener('keydown', event => {
   const step = (name, by) => Math.min(limit - 1, Math.max(0, Number(window.getAttribute(name)) + by));
   const to = { row: step('y', moves[event.key][0]), column: step('x', moves[event.key][1]) };
   window.setAttribute('y', to.row); window.setAttribute('x', to.column);
-  tell(to, true);
+  tell(to);
 });
 """
+)
 
 STYLE = """<style>
 .gradio-container { --kz-quiet: color-mix(in srgb, var(--body-text-color) 72%, transparent); }

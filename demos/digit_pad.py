@@ -61,7 +61,8 @@ def build_examples(drawing, elem_id: str) -> gr.HTML:
         css_template=pictures.CSS,
         elem_id=elem_id,
     )
-    tiles.pick(choose, None, drawing, **_QUICK)
+    # Of each click its own data: of the last one alone, Gradio sends those of the first again.
+    tiles.pick(choose, None, drawing, **{**_QUICK, "trigger_mode": "multiple", "concurrency_limit": 1})
     return tiles
 
 

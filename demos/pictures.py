@@ -45,6 +45,27 @@ new MutationObserver(() => {
 }).observe(element, { childList: true, subtree: true });
 """
 
+# For a script whose pictures are dragged: `tell(what)` fires "pick" with the newest place as soon as the answer to the
+# one before is seen in `element`. The event's trigger_mode must be "multiple": for "always_last" Gradio sends the data
+# of the first place again.
+DRAGGED = r"""
+let next = null, busy = 0;
+function send() {
+  busy = 0;
+  if (next === null) return;
+  const what = next;
+  next = null;
+  busy = setTimeout(send, 1500);  // an answer that changes nothing is not seen
+  trigger('pick', what);
+}
+function tell(what) {
+  next = what;
+  if (!busy) send();
+}
+new MutationObserver(() => { if (busy) { clearTimeout(busy); busy = setTimeout(send, 40); } })
+  .observe(element, { childList: true, subtree: true });
+"""
+
 
 def png(pixels) -> str:
     """Bytes (h, w, 3), or (h, w, 4) with opacity, as the address of a PNG picture."""

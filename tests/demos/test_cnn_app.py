@@ -419,6 +419,30 @@ def test_the_main_path(served, page, screenshot, tmp_path, model):
     expect(second.locator(".kz-step + .kz-caption")).to_contain_text("Row 5, column 11:")
 
 
+def test_a_quick_drag_ends_at_its_last_place(served, page):
+    from playwright.sync_api import expect
+
+    tab = page(served("cnn_app"))
+    tab.get_by_role("tab", name="One filter").click()
+    picture = tab.locator("svg.pick").nth(1)
+    picture.scroll_into_view_if_needed()
+    box = picture.bounding_box()
+
+    def to(row, column):
+        tab.mouse.move(box["x"] + box["width"] * (column + 0.5) / 26, box["y"] + box["height"] * (row + 0.5) / 26)
+
+    to(2, 2)
+    tab.mouse.down()
+    for k in range(1, 41):
+        to(2 + k / 2, 2 + k / 2)
+        tab.wait_for_timeout(20)
+    tab.mouse.up()
+    place = tab.locator(".kz-step + .kz-caption")
+    expect(place).to_contain_text("Row 22, column 22:")
+    tab.wait_for_timeout(500)
+    expect(place).to_contain_text("Row 22, column 22:")
+
+
 def test_the_pad_by_keyboard_eraser_undo_and_upload(served, page, tmp_path):
     from playwright.sync_api import expect
 
