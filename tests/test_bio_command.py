@@ -192,7 +192,10 @@ def test_a_curve_is_beside_its_formulas(folder, capsys):
     np.testing.assert_allclose(siegert, theory.rate_under_noise(LIF(), amperes, 5e-3, 1e-4), rtol=1e-8)
     np.testing.assert_allclose(noisy, siegert, atol=8)  # 3 s hold 300 spikes: at CV 0.3 that is 1.7 Hz in one deviation
     assert (folder / "a" / "fi.png").is_file()
-    assert "rheobase 0.2 nA" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "rheobase 0.2 nA" in shown
+    largest = np.max(theory.cv_under_noise(LIF(), amperes, 5e-3, 1e-4) * np.sqrt(siegert / 3))
+    assert f"by chance a count over 3000 ms is off by some {largest:.2g} Hz" in shown
 
 
 # network

@@ -53,7 +53,7 @@ def fi(argv) -> int:
     if seconds > MOST_SECONDS:
         too_long(duration, f"some {seconds / 60:.0f} minutes of work by estimate", f"{MOST_SECONDS / 60:g}")
     folder = folder_for(given.out, "fi")
-    measured, lines, columns = {}, {}, {"current_a": currents}
+    measured, lines, columns, chance = {}, {}, {"current_a": currents}, {}
     with waiting(f"Simulating, which takes some {seconds:.2g} s ...", long=seconds > QUIET):
         for level in levels:
             name = f"noise of {level:g} mV" if level else "no noise"
@@ -62,6 +62,11 @@ def fi(argv) -> int:
             lines[name] = fine, curve(parameters, fine, dt)
             columns[f"rate_hz, {name}"] = measured[name]
             columns[f"{column}, {name}"] = curve(parameters, currents, dt)
+            if level:
+                # Of a count over T whose intervals have the variation CV: CV √(rate / T), and a spike more or less.
+                varied = theory.cv_under_noise(parameters, currents, level * 1e-3, dt)
+                far = max(1 / duration, np.nanmax(varied * np.sqrt(columns[f"{column}, {name}"] / duration)))
+                chance[name] = f"; by chance a count over {given.duration:g} ms is off by some {far:.2g} Hz"
     columns["rate_continuous_hz"] = theory.rate(parameters, currents)
     if levels == [0.0]:
         lines["formula, continuous time"] = fine, theory.rate(parameters, fine)
@@ -74,7 +79,7 @@ def fi(argv) -> int:
     for name, rates in measured.items():
         apart = float(np.abs(rates - _theory_at(columns, name)).max())
         results[f"largest_difference_hz, {name}"] = apart
-        print(f"{name}: up to {rates.max():.4g} Hz, at most {apart:.3g} Hz from theory")
+        print(f"{name}: up to {rates.max():.4g} Hz, at most {apart:.3g} Hz from theory{chance.get(name, '')}")
     title = f"LIF neuron: tau {given.tau:g} ms, refractory for {given.t_ref:g} ms"
     figure = plots.frequency_current(
         currents,

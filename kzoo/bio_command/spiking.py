@@ -53,7 +53,8 @@ def spiking(parser, given, takes) -> int:
     known = f" (in the paper {regime})" if regime else ""
     print(f"{words}{known}: {built.size:,} neurons, {given.duration:g} ms in steps of {given.dt:g} ms")
     results, rates, cvs = _results(given, raster)
-    print("took " + ", ".join(f"{value:.3g} s to {name}" for name, value in raster.seconds.items()))
+    took = [f"{value:.3g} s to {name}" for name, value in raster.seconds.items() if value >= 5e-3 or name == "run"]
+    print(f"took {', '.join(took)}")
     title = f"{words}, {built.size:,} neurons" + (f"\nin the paper {regime}" if regime else "")
     figures = _figures(given, raster, built, title, results, cvs)
     arrays = {"times_s": raster.times, "neurons": raster.neurons}
