@@ -1,8 +1,8 @@
 """Brunel's network on the page: a small one of any g and eta, its theory over the plane, and a stimulus into its cells.
 
-The network is that of Brunel 2000 (doi:10.1023/A:1008925309027) with a fifth of its neurons, as `kzoo bio network brunel
---scale 0.2` has it: 2,000 excitatory and 500 inhibitory ones, each with Brunel's own 1,000 and 250 sources of 0.1 mV.
-Two neurons share half of their sources here rather than a tenth, so that all regimes are more synchronous than his.
+The network is that of Brunel 2000 (doi:10.1023/A:1008925309027) with a fifth of its neurons, as `kzoo bio network
+brunel --scale 0.2` has it: 2,000 excitatory and 500 inhibitory ones, each with Brunel's own 1,000 and 250 sources of
+0.1 mV. Two neurons share half of their sources here rather than a tenth, so that all regimes are more synchronous.
 """
 
 import functools
@@ -146,7 +146,7 @@ class Figures(NamedTuple):
         regularity: CV of each neuron's intervals, (n,) with NaN for those that fire too seldom.
         synchrony: chi of Golomb and Rinzel, in bins of 1 ms, as the command counts it.
         frequencies, power: The spectrum of the population's rate, Hz and Hz^2 / Hz.
-        rhythm: Hz of its highest peak.
+        rhythm: Hz of the strongest one, None where none stands out of the noise.
     """
 
     rate: float
@@ -154,13 +154,15 @@ class Figures(NamedTuple):
     synchrony: float
     frequencies: np.ndarray
     power: np.ndarray
-    rhythm: float
+    rhythm: float | None
 
 
 def figures(raster) -> Figures:
-    bin = 5e-4
-    middles, rate = analysis.population_rate(raster, bin)
-    frequencies, power = analysis.spectrum(rate[middles > ONSET], bin, segment=0.1)
+    # In wider bins what is faster than half their rate would show as something slow.
+    middles, rate = analysis.population_rate(raster, DT)
+    rate = rate[middles > ONSET]
+    frequencies, power = analysis.spectrum(rate, DT, segment=0.1)
+    rhythm = analysis.rhythm(rate, DT, segment=0.1)
     shown = (frequencies > 0) & (frequencies <= 500)
     frequencies, power = frequencies[shown], power[shown]
     return Figures(
@@ -169,7 +171,7 @@ def figures(raster) -> Figures:
         analysis.synchrony(raster, 1e-3, ONSET),
         frequencies,
         power,
-        float(frequencies[power.argmax()]),
+        None if math.isnan(rhythm) else rhythm,
     )
 
 
@@ -190,7 +192,7 @@ def look(place: Place) -> tuple[str, ...]:
             _or_none(np.nanmean(found.regularity) if np.isfinite(found.regularity).any() else None),
         ),
         ("synchrony \u03c7", _or_none(found.synchrony)),
-        ("Hz strongest rhythm", f"{found.rhythm:.0f}" if found.rate else "none"),
+        ("Hz strongest rhythm", "none" if found.rhythm is None else f"{found.rhythm:.0f}"),
     ]
     film = activity_data(
         raster.times, raster.neurons, raster.size, raster.duration, groups=raster.groups, tick=raster.dt

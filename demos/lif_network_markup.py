@@ -88,23 +88,28 @@ def plane_svg(rates, g, eta, at, regimes: dict) -> str:
     return "".join([*parts, "</svg>"])
 
 
-def spectrum_svg(frequencies, power, peak: float) -> str:
+def spectrum_svg(frequencies, power, rhythm: float | None) -> str:
     """The power of the population's rhythm by frequency.
 
     Args:
         frequencies: (f,) Hz, ascending.
         power: (f,) of any unit.
-        peak: Hz of the highest one.
+        rhythm: Hz of the strongest one, marked; None where none stands out.
     """
     frame = Frame(20.0, 454.0, 30.0, 200.0, (0.0, float(frequencies[-1])), (0.0, 1.1))
     share = np.asarray(power, float) / max(float(np.max(power)), 1e-30)
+    known = "no rhythm stands out" if rhythm is None else f"the strongest rhythm has {rhythm:.0f} Hz"
     parts = [
-        f'<svg class="mid" viewBox="0 0 480 246" role="img" aria-label="Spectrum of the activity; the strongest rhythm '
-        f'has {peak:.0f} Hz">',
+        f'<svg class="mid" viewBox="0 0 480 246" role="img" aria-label="Spectrum of the activity; {known}">',
         frame.axes(title="Rhythms of the population (share of the strongest)", below="frequency (Hz)", heights=()),
         frame.line(frequencies, share, "volt"),
-        f'<text class="over" x="{min(float(frame.x(peak)) + 6, 400):.1f}" y="{frame.top + 16:g}">{peak:.0f} Hz</text>',
     ]
+    if rhythm is not None:
+        x, y = float(frame.x(rhythm)), float(frame.y(np.interp(rhythm, frequencies, share)))
+        # Beside the peak, and within the frame.
+        parts.append(
+            f'<text class="over" x="{min(x + 6, 400):.1f}" y="{max(y + 4, frame.top + 16):.1f}">{rhythm:.0f} Hz</text>'
+        )
     return "".join([*parts, "</svg>"])
 
 

@@ -83,7 +83,9 @@ def build(demo, tabs, tab) -> None:
             )
         with gr.Column(scale=5, min_width=300, elem_classes="kz-tight"):
             spectrum = gr.HTML("", elem_id="lif-spectrum", **STYLE)
-            kit.caption("A peak is a common rhythm: fast where inhibition answers after its delay, slow in regime D.")
+            kit.caption(
+                "A rhythm is named where a peak stands out of the noise: fast where inhibition answers after its delay."
+            )
             histogram = gr.HTML("", elem_id="lif-histogram", **STYLE)
             kit.caption("Of each neuron, how much its intervals vary: standard deviation over mean.")
     with gr.Row():
