@@ -11,7 +11,7 @@ import time
 import lif_markup as markup
 import lif_neuron as one
 import numpy as np
-from lif_neuron import Settings
+from lif_settings import Settings
 
 import kzoo
 from kzoo.bio import engines, simulate

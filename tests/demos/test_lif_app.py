@@ -13,20 +13,22 @@ import xml.etree.ElementTree as ElementTree
 
 import digits
 import gradio as gr
-import lif_app
 import lif_charts
 import lif_digits
 import lif_digits_markup
+import lif_digits_tab
 import lif_engines
 import lif_network
 import lif_network_markup
 import lif_network_tab
 import lif_neuron
+import lif_neuron_tab
+import lif_settings
 import numpy as np
 import pad
 import PIL.Image
 import pytest
-from lif_neuron import Settings
+from lif_settings import Settings
 
 from kzoo.bio import LIF, theory
 from kzoo.bio.networks import REGIMES
@@ -98,10 +100,10 @@ def test_the_shown_code_gives_what_is_on_screen(settings, capsys):
     np.testing.assert_allclose(names["drives"], drives * 1e-9, rtol=1e-9)
 
 
-@pytest.mark.parametrize("name", lif_neuron.SCENES)
+@pytest.mark.parametrize("name", lif_settings.SCENES)
 def test_each_scene_is_allowed_and_shows_what_it_promises(name):
-    settings = lif_neuron.scene(name)
-    assert lif_neuron.check(*values(settings)) == settings
+    settings = lif_settings.scene(name)
+    assert lif_settings.check(*values(settings)) == settings
     fired = lif_neuron.record(settings).spikes.any()
     assert fired == (name not in ("Just below threshold", "A sine that it follows"))
     for picture in lif_neuron.look(settings)[1:]:
@@ -150,25 +152,25 @@ def test_thinning_keeps_the_ends_and_the_extremes():
 def test_settings_that_are_not_allowed_get_one_clear_line(change, says):
     given = dataclasses.asdict(Settings()) | change
     with pytest.raises(gr.Error) as error:
-        lif_neuron.check(*given.values())
+        lif_settings.check(*given.values())
     assert says in error.value.message
 
 
 def test_parameters_that_do_not_go_together_keep_the_picture_and_say_why():
-    status, *rest = lif_app.neuron(*values(Settings(v_reset=-45.0)))
+    status, *rest = lif_neuron_tab.neuron(*values(Settings(v_reset=-45.0)))
     assert "v_reset: got -45 mV; expected below v_threshold = -50 mV" in status
     assert all(part == gr.skip() for part in rest)
 
 
 def test_a_client_gets_spikes_rates_and_code():
-    answer = lif_app.neuron_client(amplitude=0.3)
+    answer = lif_neuron_tab.neuron_client(amplitude=0.3)
     assert answer["rate"] == pytest.approx(answer["formula"])
     assert np.diff(answer["spikes"]) == pytest.approx(1e3 / answer["rate"])
     compile(answer["code"], "pasted", "exec")
     with pytest.raises(KzooError, match="v_reset"):
-        lif_app.neuron_client(v_reset=-40.0)
+        lif_neuron_tab.neuron_client(v_reset=-40.0)
     with pytest.raises(gr.Error, match="Amplitude"):
-        lif_app.neuron_client(amplitude="much")
+        lif_neuron_tab.neuron_client(amplitude="much")
 
 
 # --- three engines -------------------------------------------------------------------------------------------------
@@ -420,7 +422,7 @@ def test_the_raster_has_a_mark_a_spike_and_the_busiest_on_top(drawn):
 def test_an_empty_pad_and_what_is_no_digit_are_answered_with_well_formed_markup():
     for drawing in ("", digits.example("a heart")):
         for encoder in lif_digits.CODES.values():
-            status, given, layers, readout, text = lif_app.think(drawing, encoder, 3)
+            status, given, layers, readout, text = lif_digits_tab.think(drawing, encoder, 3)
             assert ("Draw a digit." in status) == (not drawing)
             assert ("answer" in readout, "winner" in readout) == (bool(drawing), bool(drawing))
             for picture in (given.partition("</p>")[2], layers, readout):
@@ -441,7 +443,7 @@ def test_an_empty_pad_and_what_is_no_digit_are_answered_with_well_formed_markup(
 )
 def test_what_the_trained_network_cannot_take_gets_one_clear_line(sent, says):
     with pytest.raises(gr.Error) as error:
-        lif_app.think(*sent)
+        lif_digits_tab.think(*sent)
     assert says in error.value.message
 
 
