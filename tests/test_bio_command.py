@@ -149,7 +149,9 @@ def test_noise_is_that_of_its_seed_and_siegert_stands_beside_it(folder, capsys):
         np.testing.assert_array_equal(found["spike_times_s"], expected.spike_times())
     siegert = float(theory.rate_under_noise(LIF(), 0.3e-9, 5e-3, 1e-4))
     cv = float(theory.cv_under_noise(LIF(), 0.3e-9, 5e-3, 1e-4))
-    assert f"{siegert:.4g} Hz and CV {cv:.3f} with it (Siegert)" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "a constant current of 0.3 nA, noise of the membrane 5 mV, 500 ms" in shown
+    assert f"{siegert:.4g} Hz and CV {cv:.3f} with it (Siegert)" in shown
 
 
 def test_below_threshold_a_sine_is_compared_with_its_gain(capsys, folder):
@@ -291,6 +293,8 @@ def test_brunels_network_stands_beside_its_theory(folder, capsys):
     assert "(in the paper D: synchronous irregular, slow oscillation): 2,500 neurons" in shown
     assert f"{theory.brunel_rates(4.5, 0.9)[0]:.4g}" in shown
     assert "share more of their sources" in shown
+    assert bio("repeat", "a", "--out", "b") == 0
+    assert "in the paper D: " in capsys.readouterr().out  # though run.json says g and eta
 
 
 @pytest.mark.parametrize("name", ["cuba", "coba"])

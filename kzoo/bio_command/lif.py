@@ -39,6 +39,7 @@ def lif(argv) -> int:
     if (steps := checks.num_steps(duration, dt)) > MOST_STEPS:
         too_long(duration, f"{steps:,} steps", f"{MOST_STEPS:,} of one neuron")
     current, words = current_of(given, duration, dt)
+    words += f", noise of the membrane {given.sigma:g} mV" if given.sigma else ""
     choice("engine", given.engine, neuron.ENGINES)
     folder = folder_for(given.out, "lif")
     with waiting(f"Simulating with {given.engine}; what is compiled takes some seconds the first time ...") as tell:

@@ -215,7 +215,6 @@ def _place(given, networks) -> tuple[str, str | None]:
     """Fills in Brunel's g and eta; the network in words, and what the paper calls a place of its figure 8."""
     if given.regime is not None and (given.g is not None or given.eta is not None):
         raise KzooError("--regime is a g and an eta: give either --regime, or --g and --eta.")
-    name = None
     if given.g is None and given.eta is None:
         name = (given.regime or "C").upper()
         choice("regime", name, networks.REGIMES)
@@ -224,5 +223,6 @@ def _place(given, networks) -> tuple[str, str | None]:
     given.g = networks.REGIMES["C"][0] if given.g is None else given.g
     given.eta = networks.REGIMES["C"][1] if given.eta is None else given.eta
     given.scale = BRUNEL_SCALE if given.scale is None else given.scale
+    name = next((name for name, place in networks.REGIMES.items() if place == (given.g, given.eta)), None)
     words = f"Brunel's network, g = {given.g:g}, eta = {given.eta:g}"
     return words, None if name is None else f"{name}: {networks.REGIME_NAMES[name]}"
