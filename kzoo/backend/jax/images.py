@@ -15,15 +15,9 @@ _CHUNK_BYTES_PER_THREAD = 2**19
 
 def conv2d(x, kernel, strides=1, padding="valid", data_format=None, dilation=1, groups=1):
     """See `kzoo.backend.conv2d`."""
-    # XLA's own convolution is kept on accelerators, which have kernels for it, and for all that the form
-    # below is not made for. A size that is unknown while Keras infers shapes is not an int.
     on_patches = (
-        jax.default_backend() == "cpu"
-        and not keras.utils.is_keras_tensor(x)
+        _on_cpu(x, data_format)
         and keras.backend.standardize_dtype(kernel.dtype) == "float32"
-        and len(x.shape) == 4
-        and all(isinstance(size, int) for size in x.shape)
-        and (data_format or keras.config.image_data_format()) == "channels_last"
         and x.shape[-1] == kernel.shape[-2]
     )
     if on_patches:
@@ -35,14 +29,9 @@ def conv2d(x, kernel, strides=1, padding="valid", data_format=None, dilation=1, 
 
 def conv2d_transpose(x, kernel, strides=1, padding="valid", output_padding=None, data_format=None, dilation=1):
     """See `kzoo.backend.conv2d_transpose`."""
-    # The conditions read as in conv2d; doubling is what the form below is for.
     at_corners = (
-        jax.default_backend() == "cpu"
-        and not keras.utils.is_keras_tensor(x)
+        _on_cpu(x, data_format)
         and keras.backend.standardize_dtype(kernel.dtype) == "float32"
-        and len(x.shape) == 4
-        and all(isinstance(size, int) for size in x.shape)
-        and (data_format or keras.config.image_data_format()) == "channels_last"
         and tuple(kernel.shape[:2]) == (4, 4)
         and _pair(strides) == (2, 2)
         and _pair(dilation) == (1, 1)
@@ -59,13 +48,9 @@ def max_pool2d(x, pool_size=2, strides=None, padding="valid", data_format=None):
     """See `kzoo.backend.max_pool2d`."""
     pool_size = _pair(pool_size)
     # XLA's reduce-window, and the scatter that is its gradient, are slow on a CPU; windows that do not
-    # overlap need neither. The conditions read as in conv2d.
+    # overlap need neither.
     in_blocks = (
-        jax.default_backend() == "cpu"
-        and not keras.utils.is_keras_tensor(x)
-        and len(x.shape) == 4
-        and all(isinstance(size, int) for size in x.shape)
-        and (data_format or keras.config.image_data_format()) == "channels_last"
+        _on_cpu(x, data_format)
         and padding == "valid"
         and (strides is None or _pair(strides) == pool_size)
         and pool_size[0] <= x.shape[1]
@@ -75,6 +60,18 @@ def max_pool2d(x, pool_size=2, strides=None, padding="valid", data_format=None):
         return _max_pool(keras.ops.convert_to_tensor(x), pool_size)
     # Keras 3.15 fails on JAX where strides is None.
     return keras.ops.max_pool(x, pool_size, pool_size if strides is None else strides, padding, data_format)
+
+
+def _on_cpu(x, data_format):
+    """Whether a form of kzoo's own may serve: accelerators have kernels of XLA's, and it is made for one layout."""
+    return (
+        jax.default_backend() == "cpu"
+        and not keras.utils.is_keras_tensor(x)
+        and len(x.shape) == 4
+        # A size that is unknown while Keras infers shapes is not an int.
+        and all(isinstance(size, int) for size in x.shape)
+        and (data_format or keras.config.image_data_format()) == "channels_last"
+    )
 
 
 def _pair(value):
