@@ -40,7 +40,7 @@ def small(**changes):
     [
         {},
         {"readout": "voltage", "encoder": "current", "integration": "exact"},
-        {"input_shape": (3, 2, 1), "slope": 3.0},
+        {"input_shape": (3, 2, 1), "slope": 3.0, "surrogate": "fast_sigmoid"},
     ],
 )
 def test_there_and_back_the_model_is_the_same_to_the_bit(changes, tmp_path):
@@ -66,42 +66,27 @@ def test_the_file_says_how_long_a_step_lasts(tmp_path):
     assert convert.read(tmp_path / "model.nir", dt=5e-4).tau == pytest.approx(14.6, rel=1e-6)
 
 
-def coded(model):
-    """Spikes of the inputs (b, t, d), and those of the output that the model gives for them."""
-    found = model.spike_trains(model.sample_inputs(8))
-    assert 50 < found["lif_out"].sum() < found["lif_out"].size - 50
-    return found["rate"].astype("float32"), found["lif_out"]
+def read_by_snntorch(graph):
+    return pytest.importorskip("snntorch.import_nir").import_from_nir(graph)
 
 
-def test_snntorch_reads_the_graph_and_spikes_alike(capsys):
+def read_by_norse(graph):
+    return pytest.importorskip("norse.torch").from_nir(graph, dt=convert.DT)
+
+
+@pytest.mark.parametrize("read", [read_by_snntorch, read_by_norse])
+def test_another_library_reads_the_graph_and_spikes_alike(read, capsys):
     torch = pytest.importorskip("torch")
-    with warnings.catch_warnings():
+    model = small()
+    trains = model.spike_trains(model.sample_inputs(8))
+    code, expected = trains["rate"].astype("float32"), trains["lif_out"]  # (b, t, d), (b, t, classes)
+    assert 50 < expected.sum() < expected.size - 50
+    with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
-        snntorch = pytest.importorskip("snntorch.import_nir")
-        model = small()
-        theirs = snntorch.import_from_nir(convert.to_nir(model))
-        code, expected = coded(model)
-        state, found = None, []
-        with torch.no_grad():
-            for t in range(code.shape[1]):
-                spikes, state = theirs(torch.from_numpy(code[:, t]), state)
-                found.append(spikes.numpy())
-    np.testing.assert_array_equal(np.stack(found, axis=1), expected)
-
-
-def test_norse_reads_the_graph_and_spikes_alike():
-    torch = pytest.importorskip("torch")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        norse = pytest.importorskip("norse.torch")
-        model = small()
-        theirs = norse.from_nir(convert.to_nir(model), dt=convert.DT)
-        code, expected = coded(model)
-        state, found = None, []
-        with torch.no_grad():
-            for t in range(code.shape[1]):
-                spikes, state = theirs(torch.from_numpy(code[:, t]), state)
-                found.append(spikes.numpy())
+        theirs, state, found = read(convert.to_nir(model)), None, []
+        for t in range(code.shape[1]):
+            spikes, state = theirs(torch.from_numpy(code[:, t]), state)
+            found.append(spikes.numpy())
     np.testing.assert_array_equal(np.stack(found, axis=1), expected)
 
 
@@ -200,6 +185,36 @@ def test_what_nir_cannot_express_is_refused():
             convert.to_nir(small(), dt=dt)
 
 
+def leaky(units, **changes):
+    """A membrane that sends no spikes, as slow as those of `small`."""
+    values = {"tau": 7.3 * convert.DT, "r": 1.0, "v_leak": 0.0, **changes}
+    return nir.LI(**{name: np.full(units, value, "float32") for name, value in values.items()})
+
+
+def shorten(graph, *names):
+    """Takes nodes out of a chain."""
+    for name in names:
+        ((before, _),) = [edge for edge in graph.edges if edge[1] == name]
+        ((_, after),) = [edge for edge in graph.edges if edge[0] == name]
+        graph.edges[:] = [edge for edge in graph.edges if name not in edge] + [(before, after)]
+        del graph.nodes[name]
+
+
+def test_a_product_may_have_no_bias_and_a_readout_its_own_resistance():
+    model = small(readout="voltage")
+    graph = convert.to_nir(model)
+    graph.nodes["dense_1"] = nir.Linear(graph.nodes["dense_1"].weight)
+    last = graph.nodes["voltages"]
+    last.r = last.r * np.array([0.5, 1.0, 4.0], "float32")
+    again = convert.from_nir(graph)
+    expected = model.get_weights()
+    expected[1] = np.zeros(20)
+    expected[4], expected[5] = expected[4] * [0.5, 1.0, 4.0], expected[5] * [0.5, 1.0, 4.0]
+    for own, other in zip(expected, again.get_weights(), strict=True):
+        np.testing.assert_allclose(other, own, rtol=1e-6, atol=0)
+    assert again.readout == "voltage"
+
+
 def test_a_graph_that_is_no_such_network_is_refused():
     def changed(change):
         graph = convert.to_nir(small())
@@ -222,6 +237,16 @@ def test_a_graph_that_is_no_such_network_is_refused():
         (lambda graph: graph.edges.append(("lif_1", "readout")), "lif_1 goes to dense_2 and to readout"),
         (lambda graph: graph.edges.remove(("lif_1", "dense_2")), "no chain from its input to its output"),
         (lambda graph: graph.nodes.update(dense_2=graph.nodes["lif_2"]), "dense_2: got LIF, where .* Affine or Linear"),
+        (lambda graph: graph.nodes.update(lif_1=leaky(20)), "lif_1: got LI, where kzoo's snn has LIF"),
+        (lambda graph: graph.nodes.update(more=nir.Input(np.array([6]))), "The graph has 2 inputs; kzoo's snn has one"),
+        (lambda graph: graph.nodes.update(apart=leaky(3)), "no chain from its input to its output"),
+        (lambda graph: graph.edges.__setitem__(-1, ("lif_out", "dense_1")), "no chain from its input to its output"),
+        (
+            lambda graph: shorten(graph, "dense_2", "lif_2", "readout", "lif_out"),
+            "at least twice; the graph has fewer",
+        ),
+        (lambda graph: shorten(graph, "lif_out"), "at least twice; the graph has fewer"),
+        (lambda graph: graph.nodes.update(lif_out=leaky(3, v_leak=0.5)), "lif_out: got a v_leak that is not 0"),
     ]
     for change, words in cases:
         with pytest.raises(KzooError, match=words):
