@@ -58,6 +58,14 @@ def test_of_a_large_network_every_so_many_th_neuron_of_each_group_is_drawn_and_a
     assert np.sum(rates["inhibitory"]) * data["rate"]["bin"] * 3 == pytest.approx(3, rel=1e-3)
 
 
+def test_the_rate_has_bins_of_a_millisecond_and_of_a_long_record_at_most_four_hundred():
+    for duration, count in ((0.1, 100), (0.4, 400), (40.0, 400)):
+        data = activity.activity_data([0.05], [0], 2, duration)
+        assert len(data["rate"]["values"]["neurons"]) == count
+        assert data["rate"]["bin"] == pytest.approx(duration / count)
+        assert sum(data["rate"]["values"]["neurons"]) * data["rate"]["bin"] == pytest.approx(0.5, rel=0.1)
+
+
 def test_a_full_network_of_brunels_size_fits_in_a_megabyte():
     rng = np.random.default_rng(0)
     count = 12_500 * 38 // 2  # half a second of regime C

@@ -33,6 +33,15 @@ def test_a_frame_lights_the_neuron_that_spikes_where_it_stands():
     assert not (np.abs(frames[0][:, :384, :3].astype(int) - vermillion).max(axis=-1) < 3).any()
 
 
+def test_a_light_falls_in_a_seventh_of_a_second_of_the_film_unless_told_otherwise():
+    def second(**options):
+        frames = activity_film.activity_frames(made(), title="ten", count=12, **options)  # 9 ms after the first spike
+        return next(frame for k, frame in enumerate(frames) if k == 1)
+
+    np.testing.assert_array_equal(second(seconds=2), second(fade=0.15 * 0.1 / 2))
+    assert (second(seconds=2) != second(seconds=1)).any()  # 0.15 s
+
+
 def test_a_gif_lasts_as_long_as_it_was_asked_to(tmp_path):
     from PIL import Image
 
