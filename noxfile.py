@@ -10,6 +10,9 @@ BACKENDS = ("jax", "torch", "tensorflow")
 # The full suites come last: their closing lines are the ones to read. The chapters and the demos run on one backend
 # here, to keep the whole within an hour; CI runs them on each.
 nox.options.sessions = ["lint", "bio", "parity", "notebooks(jax)", "pages(torch)", "tests"]
+# XLA of JAX and TensorFlow compiles hundreds of small programs for these tests, each of which runs once: without its
+# optimisation that takes half the time. The sessions parity and notebooks run what XLA makes by itself.
+UNOPTIMISED = {"XLA_FLAGS": "--xla_cpu_use_fusion_emitters=false --xla_backend_optimization_level=0"}
 # pip, not uv: uv does not read pip's own settings for extra indexes and folders of wheels.
 nox.options.default_venv_backend = "virtualenv"
 nox.options.error_on_missing_interpreters = True
@@ -44,9 +47,11 @@ def parity(session):
 def tests(session, backend):
     """The whole suite with one backend, which kzoo has to find by itself; the demos and the simulated neurons apart."""
     alone(session, backend)
-    # A file at a time on each of two processes, so that what a file shares is made once.
+    # A file at a time on each of two processes, so that what a file shares is made once; in their own order, since a
+    # file of few long tests would be the last otherwise, with one process idle.
+    side_by_side = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
     apart = ("tests/demos", "tests/test_demo_command.py", "tests/bio")
-    pytest(session, "-n", "2", "--dist", "loadfile", *(f"--ignore={path}" for path in apart))
+    pytest(session, *side_by_side, *(f"--ignore={path}" for path in apart), **UNOPTIMISED)
 
 
 @nox.session
@@ -80,6 +85,7 @@ def notebooks(session, backend):
     session.run("pytest", "--nbmake", "--nbmake-timeout=300", "-n", "2", solved, *session.posargs, env=quick)
 
 
-def pytest(session, *arguments):
+def pytest(session, *arguments, **environment):
     # None takes a variable away: the choice of the backend is under test, too. One thread: see notebooks.
-    session.run("pytest", *arguments, *session.posargs, env={"KERAS_BACKEND": None, "OMP_NUM_THREADS": "1"})
+    environment |= {"KERAS_BACKEND": None, "OMP_NUM_THREADS": "1"}
+    session.run("pytest", *arguments, *session.posargs, env=environment)
