@@ -2,21 +2,14 @@
 
 import numpy as np
 from lif_charts import WIDE, Frame, safe, spread, thinned
+from pictures import DRAGGED
 
-# The visitor draws the current: `drawn` is the area, `data-values` what it shows. One drawing at a time goes to the
-# server, the newest as soon as the answer to the one before is there.
-DRAW = r"""
-let values = null, last = null, next = false, busy = 0;
-const send = () => {
-  busy = 0;
-  if (!next) return;
-  next = false;
-  busy = setTimeout(send, 1500);  // an answer that changes nothing is not seen
-  trigger('pick', { values: values.map(value => value.toFixed(3)).join(', ') });
-};
-const changed = () => { next = true; if (!busy) send(); };
-new MutationObserver(() => { if (busy) { clearTimeout(busy); busy = setTimeout(send, 40); } })
-  .observe(element, { childList: true, subtree: true });
+# The visitor draws the current: `drawn` is the area, `data-values` what it shows.
+DRAW = (
+    DRAGGED
+    + r"""
+let values = null, last = null;
+const changed = () => tell({ values: values.map(value => value.toFixed(3)).join(', ') });
 function put(event) {
   const area = element.querySelector('svg.draws .drawn');
   if (!area) return;
@@ -43,6 +36,7 @@ element.addEventListener('pointermove', event => { if (last !== null) put(event)
 for (const end of ['pointerup', 'pointercancel'])
   element.addEventListener(end, () => { if (last !== null) { last = null; changed(); } });
 """
+)
 
 
 def trace_svg(

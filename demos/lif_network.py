@@ -216,8 +216,8 @@ def _note(place: Place, raster) -> str:
     if place.cell == NOBODY or not place.strength:
         seconds = raster.seconds.get("run", 0.0)
         return (
-            f"{name}{1e3 * raster.duration:.0f} ms of {raster.size:,} neurons, a fifth of Brunel's, simulated in "
-            f"{seconds:.1f} s by NumPy."
+            f"{name}{1e3 * raster.duration:.0f} ms of {raster.size:,} neurons, a fifth of Brunel's and so more in "
+            f"step; simulated in {seconds:.1f} s by NumPy."
         )
     first, last = window(raster.duration)
     chosen = around(place.cell)

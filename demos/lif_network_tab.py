@@ -8,7 +8,7 @@ import lif_player
 import link
 import live
 import numpy as np
-from lif_page import QUICK, STATUS, STYLE
+from lif_page import EACH, QUICK, STATUS, STYLE
 
 
 @kit.in_float32
@@ -111,7 +111,8 @@ def build(demo, tabs, tab) -> None:
     def shown(request: gr.Request, g=5.0, eta=2.0, seed=0, cell=many.NOBODY, strength=0.3):
         yield from newest(request.session_hash, network(g, eta, seed, cell, strength))
 
-    work = {"concurrency_id": "network", "concurrency_limit": 2, **QUICK}
+    turns = {"concurrency_id": "network", "concurrency_limit": 2}
+    work = {**turns, **QUICK}
     # A network takes seconds: it is run when a slider is let go.
     moved = [part.release if isinstance(part, gr.Slider) else part.input for part in asked]
     gr.on(moved, shown, asked, outputs, api_name="network", **work)
@@ -133,8 +134,8 @@ def build(demo, tabs, tab) -> None:
     def cell(clicked, sent):
         return {"cell": clicked.get("cell"), "strength": sent["strength"] or first.strength}
 
-    plane.pick(chosen(place), asked, [*asked, *outputs], api_name="network_place", **work, **kit.PRIVATE)
-    film.pick(chosen(cell), asked, [*asked, *outputs], api_name="network_cell", **work, **kit.PRIVATE)
+    plane.pick(chosen(place), asked, [*asked, *outputs], api_name="network_place", **turns, **EACH, **kit.PRIVATE)
+    film.pick(chosen(cell), asked, [*asked, *outputs], api_name="network_cell", **turns, **EACH, **kit.PRIVATE)
     for letter, button in regimes.items():
         where = dict(zip(("g", "eta"), many.REGIMES[letter], strict=True)) | {"cell": many.NOBODY}
         button.click(

@@ -11,7 +11,7 @@ import link
 import numpy as np
 import validate
 from lif_charts import note_html
-from lif_page import QUICK, STATUS, STYLE, sliders
+from lif_page import EACH, QUICK, STATUS, STYLE, sliders
 from lif_settings import ASKS, DRIVE, DURATIONS, FIELDS, LONGEST, MEMBRANE, SCENES, STEPS, WAVES, Settings, check, scene
 
 from kzoo.errors import KzooError
@@ -135,7 +135,7 @@ def build(demo, tabs) -> dict:
         sent["amplitude"] = round(min(max(validate.number("Current", place.get("x"), -1e3, 1e3), low), high), 3)
         return sent["amplitude"], *neuron(*sent.values())
 
-    rate.click(clicked, asked, [drive["amplitude"], *outputs], api_name="neuron_click", **QUICK, **kit.PRIVATE)
+    rate.click(clicked, asked, [drive["amplitude"], *outputs], api_name="neuron_click", **EACH, **kit.PRIVATE)
 
     @kit.in_float32
     def drew(event: gr.EventData, *sent):
@@ -145,7 +145,7 @@ def build(demo, tabs) -> dict:
         sent["values"] = validate.text("Drawn current", place.get("values"), LONGEST)
         return sent["values"], *neuron(*sent.values())
 
-    traces.pick(drew, asked, [values, *outputs], api_name="neuron_draw", **QUICK, **kit.PRIVATE)
+    traces.pick(drew, asked, [values, *outputs], api_name="neuron_draw", **EACH, **kit.PRIVATE)
     link.reopen(demo, tabs, "neuron", controls, neuron, outputs)
     gr.api(kit.in_float32(neuron_client), api_name="simulate_neuron")
     return controls

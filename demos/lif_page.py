@@ -5,6 +5,8 @@ import live
 from lif_charts import CSS
 
 QUICK = {"show_progress": "hidden", "trigger_mode": "always_last", "preprocess": False}
+# For a click or a drag, whose data Gradio keeps of each event alone; see pictures.DRAGGED.
+EACH = {**QUICK, "trigger_mode": "multiple"}
 STYLE = {"css_template": CSS}
 STATUS = {"css_template": CSS + live.STATUS_CSS}
 
