@@ -240,9 +240,16 @@ def intervals(found, cvs=None, *, title: str):
     panels = 1 if cvs is None else 2
     figure = new_figure(5.2 * panels, 3.8, title)
     axes = figure.subplots(1, panels, squeeze=False)[0]
-    top = np.percentile(found, 99.5)
+    # A few very long ones would press all others into one bar.
+    top = np.percentile(found, 99.5, method="higher")
     _bars(axes[0], found[found <= top] / MILLI, BLUE)
-    label(axes[0], x="interval (ms)", y="intervals", title=f"mean {found.mean() / MILLI:.3g} ms")
+    longer = np.count_nonzero(found > top)
+    label(
+        axes[0],
+        x="interval (ms)" + (f"; {longer} longer ones not drawn" if longer else ""),
+        y="intervals",
+        title=f"mean {found.mean() / MILLI:.3g} ms",
+    )
     axes[0].axvline(found.mean() / MILLI, color=BLACK, linestyle="--", linewidth=1)
     if cvs is not None:
         cvs = np.asarray(cvs, float).ravel()

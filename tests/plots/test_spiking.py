@@ -182,6 +182,16 @@ def test_intervals_and_cvs_are_counted_and_their_means_written():
     drawn(plots.intervals([0.01, 0.01], [0.0, 0.0], title="a clock"))  # a histogram of no width
 
 
+def test_of_many_intervals_the_longest_are_left_out_and_it_says_so():
+    few = drawn(plots.intervals([0.01, 0.02, 0.03], title="net")).axes[0]
+    assert sum(bar.get_height() for bar in few.patches) == 3
+    assert few.get_xlabel() == "interval (ms)"
+    many = drawn(plots.intervals([*np.linspace(0.01, 0.02, 998), 5.0, 6.0], title="net")).axes[0]
+    assert sum(bar.get_height() for bar in many.patches) == 996
+    assert many.get_xlabel() == "interval (ms); 4 longer ones not drawn"
+    assert many.get_xlim()[1] < 30
+
+
 def test_intervals_that_are_none_are_refused():
     for values in ([], [0.1, 0.0], [np.nan]):
         with pytest.raises(ValueError, match="interval"):

@@ -40,6 +40,7 @@ def test_a_raster_has_a_dot_for_each_spike_and_the_rate_of_each_group():
     assert (shade(excitatory), shade(inhibitory)) == (BLUE, VERMILLION)
     np.testing.assert_allclose(below.patches[0].get_data().values, [0, 2.5, 1.25, 0])  # 2 spikes / 80 / 10 ms
     np.testing.assert_allclose(below.patches[1].get_data().values, [0, 0, 5, 0])
+    assert below.patches[0].get_zorder() > below.patches[1].get_zorder()  # the larger group is the smoother
     assert "mean rate 1 Hz" in figure.get_suptitle()  # 4 / 100 / 40 ms
     assert dots.get_ylabel() == "neuron"
 
