@@ -67,6 +67,17 @@ def movement_visit(number: int) -> list[tuple[str, dict]]:
     ]
 
 
+def spiking_visit(number: int) -> list[tuple[str, dict]]:
+    """A neuron, a network and a time to read a digit in, of the visitor's own; a neuron by the page's event, too."""
+    noisy = {"Amplitude": 0.1 + 0.01 * number, "White noise": 3.0, "Seed": number}
+    return [
+        ("neuron", noisy),
+        ("/simulate_neuron", {"amplitude": 0.21 + 0.01 * number}),
+        ("/think", {"steps": 5 + number % 5}),
+        ("/simulate_network", {"g": 5.0, "eta": 0.8 + 0.1 * (number % 10), "seed": number}),
+    ]
+
+
 # What visitor number N does on each app: an event's name, and the values that it does not leave as they are, by the
 # beginning of their labels; by the parameters' names where the event is one of the API, "/name".
 VISITS = {
@@ -75,6 +86,7 @@ VISITS = {
     "cnn_app": digit_visit,
     "rnn_app": series_visit,
     "mtrnn_app": movement_visit,
+    "lif_app": spiking_visit,
 }
 
 
