@@ -17,12 +17,11 @@ CASES = len(SCHEDULES) * 3 * 3  # of a sampler: with each prediction and spacing
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory, work):
+def found(tmp_path_factory, work, work_on_each):
     """What diffusers found, and each backend."""
     root = tmp_path_factory.mktemp("diffusers")
     work("diffusers_worker.py", "make", root)
-    for backend in kzoo.backend.NAMES:
-        work("diffusers_worker.py", "walk", root, backend=backend)
+    work_on_each("diffusers_worker.py", "walk", root)
     return {name: dict(np.load(root / f"{name}.npz")) for name in ("theirs", *kzoo.backend.NAMES)}
 
 

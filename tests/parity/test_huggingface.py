@@ -15,12 +15,11 @@ PIECES = (1, 3, 7)
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory, work):
+def folder(tmp_path_factory, work, work_on_each):
     """In which transformers wrote, kzoo read and wrote on each backend, and transformers read again."""
     root = tmp_path_factory.mktemp("huggingface")
     work("huggingface_worker.py", "make", root)
-    for backend in kzoo.backend.NAMES:
-        work("huggingface_worker.py", "read", root, backend=backend)
+    work_on_each("huggingface_worker.py", "read", root)
     work("huggingface_worker.py", "check", root)
     return root
 

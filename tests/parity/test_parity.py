@@ -78,16 +78,14 @@ SHORT = RECIPES["cnn"].override(model={"filters": [4], "depth": 1, "hidden_dim":
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory, work):
+def folder(tmp_path_factory, work_on_each):
     """The folder in which each backend has trained each recipe, and some then on from every checkpoint."""
     root = tmp_path_factory.mktemp("parity")
     for model, recipe in {**RECIPES, "short": SHORT}.items():
         (root / model).mkdir()
         (root / model / "recipe.json").write_text(recipe.to_json())
-    for backend in kzoo.backend.NAMES:
-        work("worker.py", "first", *(root / model for model in (*RECIPES, "short")), backend=backend)
-    for backend in kzoo.backend.NAMES:  # each needs the checkpoints of all
-        work("worker.py", "continue", *(root / model for model in CONTINUED), backend=backend)
+    work_on_each("worker.py", "first", *(root / model for model in (*RECIPES, "short")))
+    work_on_each("worker.py", "continue", *(root / model for model in CONTINUED))  # each needs the checkpoints of all
     return root
 
 
