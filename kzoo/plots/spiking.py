@@ -256,7 +256,8 @@ def intervals(found, cvs=None, *, title: str):
         cvs = cvs[np.isfinite(cvs)]
         if not cvs.size:
             raise ValueError("cvs holds no number: a CV needs neurons with at least three spikes. Let it run longer.")
-        _bars(axes[1], cvs, GREEN)
+        # Over the whole axis: of clocks, whose CVs are nearly equal, a bar would be too thin to be seen.
+        _bars(axes[1], cvs, GREEN, (0, max(1.0, cvs.max())))
         axes[1].axvline(1, color=GREY, linestyle=":", linewidth=1.4, label="Poisson")
         axes[1].axvline(cvs.mean(), color=BLACK, linestyle="--", linewidth=1, label="mean")
         axes[1].set_xlim(left=0)
@@ -265,8 +266,10 @@ def intervals(found, cvs=None, *, title: str):
     return figure
 
 
-def _bars(axes, values, shade):
-    # Equal numbers would give bins of no width.
-    span = (values.min(), values.max()) if np.ptp(values) > 1e-9 * abs(values.max()) else (0, 2 * values.max() or 1)
+def _bars(axes, values, shade, span=None):
+    """Bars of a histogram over `span`, by default that of the numbers."""
+    if span is None:
+        # Equal numbers would give bins of no width.
+        span = (values.min(), values.max()) if np.ptp(values) > 1e-9 * abs(values.max()) else (0, 2 * values.max() or 1)
     axes.hist(values, bins=int(np.clip(2 * np.sqrt(values.size), 8, 40)), range=span, color=shade, alpha=0.85)
     axes.grid(alpha=0.25)

@@ -182,6 +182,15 @@ def test_intervals_and_cvs_are_counted_and_their_means_written():
     drawn(plots.intervals([0.01, 0.01], [0.0, 0.0], title="a clock"))  # a histogram of no width
 
 
+def test_the_bar_of_clocks_can_be_seen():
+    cvs = np.abs(np.random.default_rng(0).normal(0, 1e-4, 500))
+    axes = drawn(plots.intervals([0.01, 0.02], cvs, title="net")).axes[1]
+    first = axes.patches[0]
+    assert (first.get_x(), first.get_height()) == pytest.approx((0, 500))
+    low, high = axes.get_xlim()
+    assert first.get_width() > 0.02 * (high - low)
+
+
 def test_of_many_intervals_the_longest_are_left_out_and_it_says_so():
     few = drawn(plots.intervals([0.01, 0.02, 0.03], title="net")).axes[0]
     assert sum(bar.get_height() for bar in few.patches) == 3
