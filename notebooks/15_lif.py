@@ -363,7 +363,7 @@ figure
 # ## The same neuron elsewhere
 #
 # [Brian2](https://brian2.readthedocs.io) is the simulator that many laboratories use: one writes the equation as text,
-# and it makes code of it. kzoo runs it where it is installed (`pip install "kzoo[bio]"`), in a process of its own.
+# and it makes code of it. kzoo runs it where it is installed (`pip install -e ".[bio]"`), in a process of its own.
 # With the same equation, the same steps and the same order of events it has to give the same spikes. Does it?
 
 # %%

@@ -71,8 +71,8 @@ class SNN(Classifier):
         readout: "voltage" or "spikes".
         tau: Membrane time constant, in steps.
         t_ref: Refractory period, in steps; below 2 it holds nothing up.
-        surrogate: What stands in for the slope of a step, one of `kzoo.ops.spikes.SURROGATES`.
-        slope: The surrogate's, above 0; None for its default there.
+        surrogate: What stands in for the slope of a step: "arctan", "fast_sigmoid" or "straight_through".
+        slope: The surrogate's, above 0; without one 2, 25 or 1, in that order.
         integration: "exact", or "euler", which NIR's readers take.
     """
 
