@@ -231,6 +231,7 @@ def test_a_graph_that_is_no_such_network_is_refused():
         (lambda graph: graph.metadata.clear(), "does not say how long a step lasts"),
         (lambda graph: graph.metadata.update(kzoo="{"), "metadata are damaged: got kzoo='{'; expected JSON"),
         (other("lif_2", tau=1.0), "time constants from 7.3 to 10000 steps"),
+        (other("lif_2", tau=7.4e-4), "time constants from 7.3 to 7.4 steps"),
         (other("lif_1", v_reset=-1.0), "lif_1: got a v_reset that is not v_leak"),
         (other("lif_1", v_threshold=0.0), "lif_1: got a v_threshold at or below v_leak"),
         (other("dense_2", weight=np.nan), "dense_2: got weights .*; expected .*, all finite"),
