@@ -256,6 +256,7 @@ def test_a_graph_that_is_no_such_network_is_refused():
 
 def test_a_foreign_graph_takes_eulers_steps_and_what_it_is_told():
     graph = convert.to_nir(small())
+    assert convert.from_nir(graph, steps=9).steps == 9  # over what kzoo wrote down
     graph.metadata.clear()
     model = convert.from_nir(graph, dt=1e-4, steps=9, encoder="latency")
     assert (model.integration, model.steps, model.encoder, model.input_shape) == ("euler", 9, "latency", (None, 6))
