@@ -28,6 +28,8 @@ UNITS = {
 # Membranes' time constants and refractory periods are from tenths of a millisecond to some hundred milliseconds [s]. A
 # longer one was meant in milliseconds.
 LONGEST = 1.0
+# Of voltages [V]: models without units have theirs near 1, and -70 was meant in millivolts.
+HIGHEST = 10.0
 # A membrane breaks at about a volt; noise in very short steps drives it by a hundred times that [V]. A current that
 # would move it further was meant in nanoamperes.
 FURTHEST = 1e3
@@ -41,7 +43,8 @@ class LIF:
     Arguments:
         tau: time constant of the membrane [s], above 0 and at most `LONGEST`.
         resistance: of the membrane [ohm], above 0.
-        v_rest: where the voltage rests without a current [V]. At or above v_threshold the neuron fires by itself.
+        v_rest: where the voltage rests without a current [V], from -`HIGHEST` to `HIGHEST` as the next two. At or above
+            v_threshold the neuron fires by itself.
         v_threshold: a voltage above it is a spike [V].
         v_reset: the voltage after a spike [V], below v_threshold.
         t_ref: for how long the voltage is held after a spike [s], from 0 to `LONGEST`.
@@ -57,7 +60,11 @@ class LIF:
     t_ref: float = 2e-3
 
     def __post_init__(self):
+        voltage = {"least": -HIGHEST, "most": HIGHEST}
         bounds = {
+            "v_rest": voltage,
+            "v_threshold": voltage,
+            "v_reset": voltage,
             "tau": {"above": 0.0, "most": LONGEST},
             "resistance": {"above": 0.0},
             "t_ref": {"least": 0.0, "most": LONGEST},

@@ -48,7 +48,12 @@ def test_a_neuron_may_rest_above_its_threshold():
         ({"tau": None}, "tau: got None"),
         ({"resistance": 0}, "resistance: got 0 MΩ; expected a finite number above 0 MΩ. It is given in ohms"),
         ({"resistance": INF}, "resistance: got inf MΩ"),
-        ({"v_rest": NAN}, "v_rest: got nan mV; expected a finite number. It is given in volts: v_rest=0.02 is 20 mV."),
+        (
+            {"v_rest": -70},
+            "v_rest: got -70000 mV; expected a finite number at least -10000 mV and at most 10000 mV. It is given in "
+            "volts: v_rest=0.02 is 20 mV.",
+        ),
+        ({"v_rest": NAN}, "v_rest: got nan mV; expected a finite number"),
         ({"v_threshold": INF}, "v_threshold: got inf mV"),
         ({"v_reset": -45e-3}, "v_reset: got -45 mV; expected below v_threshold = -50 mV."),
         ({"v_reset": -50e-3}, "v_reset: got -50 mV; expected below v_threshold = -50 mV."),

@@ -74,8 +74,8 @@ def _quicker(given, structure) -> tuple[str, str]:
     seconds, built = estimate.seconds(given), programs.is_built(structure)
     if seconds > (estimate.START if built else estimate.BUILD):
         return "brian-cpp", f"auto took brian-cpp: by estimate, numpy would take {seconds:.2g} s"
-    building = "" if built else f"; brian-cpp would first build a program, once, in some {estimate.BUILD:g} s"
-    return "numpy", f"auto took numpy: by estimate, it takes {seconds:.2g} s{building}"
+    first = "" if built else f"; brian-cpp would first build a program, once, in some {estimate.BUILD:g} s"
+    return "numpy", f"auto took numpy: by estimate, it takes {seconds:.2g} s{first}"
 
 
 def numpy_instead(wanted, why, stacklevel=3) -> str:
