@@ -28,7 +28,7 @@ def build(controls: dict) -> None:
         start = gr.Button("Run on all three", variant="primary", scale=0, min_width=180)
         kit.caption(
             "The neuron as it is set on the first tab, under the same current. The first time, Brian2's program is "
-            "compiled, which takes some ten seconds; then it runs in milliseconds."
+            "compiled, which takes some twenty seconds; then it runs in milliseconds."
         )
     picture = gr.HTML(overlay, elem_id="lif-overlay", **STYLE)
     kit.caption(

@@ -46,7 +46,7 @@ def simulate(
             is part of the recorded one; so the same noise runs on every engine.
         seed: of the noise, an integer of 0 or more.
         timeout: seconds of wall time for an engine that is a process of its own, or None.
-        progress: a function of a sentence, called where "brian-cpp" builds its program, which takes some ten seconds.
+        progress: a function of a sentence, called where "brian-cpp" builds its program, in some twenty seconds.
 
     Returns: `Recording`.
     Raises: ParameterError if an argument is out of its bounds; it names the parameter, its unit and the bounds.

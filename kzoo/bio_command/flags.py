@@ -62,7 +62,7 @@ def add_engine(parser):
         "--engine",
         default="auto",
         metavar="NAME",
-        help="numpy; brian-numpy, brian-cython, brian-cpp (Brian2); auto (default) takes the quickest that is here",
+        help="numpy; brian-numpy, brian-cython, brian-cpp (Brian2); auto (default): the quicker of numpy and brian-cpp",
     )
 
 

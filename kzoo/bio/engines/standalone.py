@@ -1,7 +1,7 @@
 """C++ programs made by Brian2's standalone mode, run with any numbers.
 
 Sizes, parameters, connections, currents, the seed, dt and the duration are read by a program when it starts. So it is
-built once for a kind of network (building.py), in some ten seconds, is kept (programs.py), and then runs without
+built once for a kind of network (building.py), in some twenty seconds, is kept (programs.py), and then runs without
 Brian2, without a compiler and in any thread.
 """
 
