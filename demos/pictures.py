@@ -45,10 +45,10 @@ new MutationObserver(() => {
 }).observe(element, { childList: true, subtree: true });
 """
 
-# For a script whose pictures are dragged: `tell(what)` fires "pick" with the newest place as soon as the answer to the
-# one before is seen in `element`. The event's trigger_mode must be "multiple": for "always_last" Gradio sends the data
-# of the first place again.
-DRAGGED = r"""
+# For a script whose pictures are dragged: `tell(what)` fires "pick" with the newest place, one at a time, as soon as
+# `answered()` says that the answer to the one before is there; so answers come in order, and none piles up on a slow
+# line. The event's trigger_mode must be "multiple": for "always_last" Gradio sends the data of the first place again.
+TOLD = r"""
 let next = null, busy = 0;
 function send() {
   busy = 0;
@@ -62,9 +62,18 @@ function tell(what) {
   next = what;
   if (!busy) send();
 }
-new MutationObserver(() => { if (busy) { clearTimeout(busy); busy = setTimeout(send, 40); } })
-  .observe(element, { childList: true, subtree: true });
+function answered() {
+  if (busy) { clearTimeout(busy); busy = setTimeout(send, 40); }
+}
 """
+
+# The same for a script whose answers are seen in its own `element`.
+DRAGGED = (
+    TOLD
+    + r"""
+new MutationObserver(answered).observe(element, { childList: true, subtree: true });
+"""
+)
 
 
 def png(pixels) -> str:

@@ -51,25 +51,14 @@ new MutationObserver(() => window.dispatchEvent(new Event('kz-vae-seen')))
 """
 
 # A code is dragged, or moved with the arrow keys, in any plane of the component; the rings of all follow at once.
-# "pick" tells the server where, while it moves and at last where it came to rest: one at a time, the newest place as
-# soon as the answer to the one before is there, so that answers come in order and none piles up on a slow line.
-DRAG = r"""
-let held = null, at = null, focused = -1, resting = null, next = null, busy = 0;
+# "pick" tells the server where, while it moves and at last where it came to rest. New pictures of the planes are no
+# answer: training brings them.
+DRAG = (
+    pictures.TOLD
+    + r"""
+let held = null, at = null, focused = -1, resting = null;
 const planes = () => [...element.querySelectorAll('svg.plane')];
-function tell(what) {
-  next = what;
-  if (!busy) send();
-}
-function send() {
-  busy = 0;
-  if (!next) return;
-  busy = setTimeout(send, 800);  // an answer that changes nothing is not seen
-  trigger('pick', next);
-  next = null;
-}
-window.addEventListener('kz-vae-seen', () => {
-  if (busy) { clearTimeout(busy); busy = setTimeout(send, 40); }
-});
+window.addEventListener('kz-vae-seen', answered);
 function show() {
   for (const svg of planes()) {
     const area = svg.querySelector('.area'), reach = Number(svg.dataset.reach);
@@ -125,6 +114,7 @@ new MutationObserver(() => {
   if (focused >= 0 && document.activeElement === document.body) planes()[focused]?.focus({ preventScroll: true });
 }).observe(element, { childList: true, subtree: true });
 """
+)
 
 LEFT, TOP, SIDE = 30.0, 6.0, 400.0
 
