@@ -40,7 +40,7 @@ from kzoo import plots
 from kzoo.bio import LIF, analysis, engines, networks, theory
 from kzoo.errors import ParameterError
 from kzoo.plots.activity_page import activity_page
-from kzoo.plots.style import BLUE, GREY, ORANGE, VERMILLION, color, label, new_figure
+from kzoo.plots.style import BLACK, BLUE, GREY, ORANGE, VERMILLION, color, label, new_figure
 
 MS, MV, NA = 1e-3, 1e-3, 1e-9
 dt = 0.1 * MS
@@ -203,9 +203,9 @@ plots.raster(
 )
 
 # %% [markdown]
-# **Figure 3.** Each dot is a spike, each row a neuron; below, the rate of both groups. The same neurons under the same
-# current, but without synapses, are clocks: their CV is printed above. Coupled, they fire at a third of that rate and
-# like dice.
+# **Figure 3.** Each stroke is a spike, each row a neuron, of which every third is drawn; below, the rate of both groups.
+# The same neurons under the same current, but without synapses, are clocks: their CV is printed above. Coupled, they
+# fire at a third of that rate and like dice.
 
 # %%
 strengths = np.array([0, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0])
@@ -297,22 +297,26 @@ figure
 # It holds exactly where neurons know nothing of each other. How far they are from that, a simulation says. Ours has
 # 2,500 neurons instead of 12,500, each with as many inputs as in the paper. So two of them have half of their
 # sources in common instead of a tenth, and are more alike than in the paper.
+#
+# A spectrum always has a largest value, that of dice, too. So `analysis.rhythm` names a frequency only where the power
+# stands out of what lies around it, further than noise comes by chance.
 
 # %%
-seconds = {"A": 0.25, "B": 0.5, "C": 0.5, "D": 0.8}
-brunel, words = {}, {}
+seconds = {"A": 0.3, "B": 0.5, "C": 0.5, "D": 0.8}
+brunel, words, power, rhythms = {}, {}, {}, {}
 for name, (g, eta) in networks.REGIMES.items():
     brunel[name] = raster = networks.run(networks.brunel(g, eta, scale=0.2), seconds[name], dt, engine="numpy")
     rate = analysis.rates(raster, start=0.1).mean()
     foretold = theory.brunel_rates(g, eta)[0]
     cv = np.nanmean(analysis.cv(raster, start=0.1, least=2))
     _, wave = analysis.population_rate(raster, dt)
-    frequencies, power = analysis.spectrum(wave[round(0.1 / dt) :], dt, segment=0.1 if name == "A" else 0.2)
-    slow = (frequencies > 0) & (frequencies < 500)
-    peak = frequencies[slow][power[slow].argmax()]
+    wave = wave[round(0.1 / dt) :]
+    frequencies, power[name] = analysis.spectrum(wave, dt, segment=0.2)
+    rhythms[name] = found = analysis.rhythm(wave, dt, segment=0.2, highest=1000)
+    heard = f"rhythm of {found:.0f} Hz" if np.isfinite(found) else "no rhythm stands out"
     words[name] = f"{rate:.0f} Hz, CV {cv:.2f}"
     print(f"{name}, {networks.REGIME_NAMES[name]}:")
-    print(f"   {rate:5.1f} Hz (theory {foretold:5.1f}), CV {cv:.2f}, rhythm of {peak:.0f} Hz")
+    print(f"   {rate:5.1f} Hz (theory {foretold:5.1f}), CV {cv:.2f}, {heard}")
     assert abs(rate / foretold - 1) < 0.35
 across, up = np.linspace(0, 8, 21), np.linspace(0.5, 4.5, 11)
 field = np.array([[theory.brunel_rates(g, eta)[0] for g in across] for eta in up])
@@ -336,10 +340,10 @@ grid = figure.subplots(2, 4, height_ratios=(2.2, 1), sharex="col")
 for k, (name, raster) in enumerate(brunel.items()):
     first, last = 0.15, 0.2 if name == "A" else 0.25 if name != "D" else 0.45
     inside = (raster.times > first) & (raster.times < last) & (raster.neurons % 25 == 0)
-    grid[0, k].plot(raster.times[inside] / MS, raster.neurons[inside] / 25, ".", color=BLUE, markersize=2)
+    grid[0, k].plot(raster.times[inside] / MS, raster.neurons[inside] / 25, ".", color=BLACK, markersize=2)
     middles, wave = analysis.population_rate(raster, 0.5 * MS)
     shown = (middles > first) & (middles < last)
-    grid[1, k].plot(middles[shown] / MS, wave[shown], color=VERMILLION, linewidth=1)
+    grid[1, k].plot(middles[shown] / MS, wave[shown], color=BLACK, linewidth=1)
     grid[1, k].set_ylim(bottom=0)
     mode = networks.REGIME_NAMES[name].replace(", ", "\n")
     label(grid[0, k], title=f"{name}: {mode}", y="neuron (of 100)" if k == 0 else None)
@@ -348,10 +352,19 @@ for k, (name, raster) in enumerate(brunel.items()):
 figure
 
 # %% [markdown]
-# **Figure 7.** The four regimes (mind the different stretches of time). A: all fire together, like one clock. B: each
-# neuron fires rarely and irregularly, and yet the whole has a fast rhythm that no single neuron has. C: neither is in
-# step, in the paper's full network; ours, whose neurons share so many inputs, has waves. D: a slow rhythm, long
-# silences between volleys.
+# **Figure 7.** The four regimes (mind the different stretches of time). A: every neuron is a clock; one half of them
+# fires together, then the other half. B: each neuron fires irregularly, and yet the whole has a fast rhythm that no
+# single neuron has. C: in an endless network none would be in step; ours, whose neurons share so many inputs, has
+# waves. D: volleys with long silences between.
+
+# %%
+plots.spectrum(frequencies, power, title="The population's rate in the four regimes", rhythm=rhythms, highest=1000)
+
+# %% [markdown]
+# **Figure 8.** Their spectra, and what stands out of them (triangles). A: two halves make twice the rate of a neuron.
+# B: more than twice that rate. C: waves of about 100 Hz. D: nothing stands out. Its volleys come at no one interval,
+# which spreads their power over many frequencies; a longer run does not mend that, but more neurons do: the paper's
+# full network has a rhythm of 20 Hz in kzoo.
 
 # %% [markdown]
 # ## Engines
@@ -396,8 +409,8 @@ print(f"{data['count']:,} spikes in {len(page) / 1024:.0f} kB of a page that ask
 HTML(f'<div><iframe srcdoc="{html.escape(page)}" width="100%" height="620" style="border: 0"></iframe></div>')
 
 # %% [markdown]
-# **Figure 8.** The slow oscillation of regime D as a film: volleys through the whole network, and silence between them.
-# Excitatory neurons above, inhibitory ones below.
+# **Figure 9.** Regime D as a film: volleys through the whole network, and silence between them. Excitatory neurons
+# above, inhibitory ones below.
 
 # %% [markdown]
 # ## What breaks it
