@@ -160,16 +160,18 @@ def test_a_build_that_failed_is_not_tried_again_until_something_changes(brian):
 
     def build(structure, place, progress):
         tried.append(structure)
-        raise building.BuildFailed(f"refused, {len(tried)}")
+        raise building.BuildFailed(f"refused, {len(tried)}", lasts=True)
 
     brian.setattr(building, "compiler", lambda: "/usr/bin/c++")
     brian.setattr(building, "compiler_version", lambda: "c++ 1.0")
     brian.setattr(building, "build", build)
     with pytest.raises(building.BuildFailed, match=r"^refused, 1\n") as failed:
         programs.program("{}")
-    assert "earlier" not in str(failed.value)
+    assert "within the hour" not in str(failed.value)
     for _ in range(2):
-        with pytest.raises(building.BuildFailed, match=r"^refused, 1\nThat was at an earlier build.*delete ") as failed:
+        with pytest.raises(
+            building.BuildFailed, match=r"^refused, 1\nThat was at a build within the hour.*delete "
+        ) as failed:
             programs.program("{}")
     assert len(tried) == 1
     with pytest.raises(building.BuildFailed, match=r"^refused, 2"):
@@ -181,7 +183,7 @@ def test_a_build_that_failed_is_not_tried_again_until_something_changes(brian):
             with pytest.raises(building.BuildFailed, match=f"^refused, {before + 1}"):
                 programs.program("{}")
     # As the message says; and a build that succeeds forgets.
-    file = Path(re.search(r"to try again, delete (.*)\.\n", str(failed.value))[1])
+    file = Path(re.search(r"to try again now, delete (.*)\.\n", str(failed.value))[1])
     file.unlink()
     with pytest.raises(building.BuildFailed, match=r"^refused, 6"):
         programs.program("{}")
@@ -192,23 +194,38 @@ def test_a_build_that_failed_is_not_tried_again_until_something_changes(brian):
     assert not file.exists()
 
 
-@pytest.mark.parametrize(
-    ("compiler", "said"), [("/usr/bin/c++", "cannot write: No space left on device"), (None, "There is no compiler")]
-)
-def test_what_passes_by_itself_is_tried_again(brian, compiler, said):
+def failing(brian, error):
+    """How often two calls build a program where each build fails with `error`; the file that remembers, if any."""
     tried = []
 
     def build(structure, place, progress):
         tried.append(place)
-        raise building.BuildFailed(said)
+        raise error
 
-    brian.setattr(building, "compiler", lambda: compiler)
+    brian.setattr(building, "compiler", lambda: "/usr/bin/c++")
     brian.setattr(building, "compiler_version", lambda: "c++ 1.0")
     brian.setattr(building, "build", build)
     for _ in range(2):
-        with pytest.raises(building.BuildFailed, match=said):
+        with pytest.raises(building.BuildFailed, match=re.escape(str(error))):
             programs.program("{}")
-    assert len(tried) == 2
+    return len(tried), next(cache.folder().glob("*.failed.json"), None)
+
+
+def test_a_failure_that_no_compiler_speaks_of_is_tried_again(brian):
+    assert failing(brian, building.BuildFailed("Brian2 ended with code -9:\n(it said nothing)")) == (2, None)
+    assert failing(brian, OSError(errno.EMFILE, "Too many open files")) == (2, None)
+
+
+def test_a_refusal_is_forgotten_after_an_hour(brian):
+    tried, file = failing(brian, building.BuildFailed("refused", lasts=True))
+    assert tried == 1
+    aged = file.stat().st_mtime - 3601
+    os.utime(file, (aged, aged))
+    tried, file = failing(brian, building.BuildFailed("refused", lasts=True))
+    assert tried == 1  # anew, and remembered anew
+    ahead = file.stat().st_mtime + 60  # a clock was put back
+    os.utime(file, (ahead, ahead))
+    assert failing(brian, building.BuildFailed("refused"))[0] == 2
 
 
 def test_a_relative_place_for_programs_is_of_the_current_folder(monkeypatch, tmp_path):

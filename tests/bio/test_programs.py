@@ -173,6 +173,40 @@ def test_a_compiler_that_fails_is_quoted_and_leaves_nothing(sources, monkeypatch
     assert not programs.is_built("{}")
 
 
+LOCATED = "code_objects/other.cpp:3:7: error: "
+
+
+@pytest.mark.parametrize(
+    ("said", "end", "remembered"),
+    [
+        (LOCATED + "'expm1' was not declared in this scope", "exit 1", True),
+        ("main.cpp:1:10: fatal error: vector: No such file or directory", "exit 1", True),
+        ("c++: error: unrecognized command-line option '-ffp-contract=off'", "exit 1", True),
+        ("/usr/bin/ld: cannot find -lstdc++: No such file or directory", "exit 1", True),
+        (LOCATED + "'expm1' was not declared in this scope", "kill -KILL $$", False),
+        ("c++: fatal error: Killed signal terminated program cc1plus", "exit 1", False),
+        ("main.cpp:1:10: fatal error: vector: Too many open files", "exit 1", False),
+        (LOCATED + "x\nfatal error: error writing to /tmp/a.s: Disk quota exceeded", "exit 1", False),
+        ("Cannot create temporary file in /tmp/: Permission denied", "exit 134", False),
+        ("main.cpp:3:7: internal compiler error: Segmentation fault", "exit 4", False),
+        ("collect2: fatal error: ld terminated with signal 7 [Bus error]", "exit 1", False),
+        ("fatal error: error writing to main.cpp.o: Read-only file system", "exit 1", False),
+        ("", "exit 1", False),
+    ],
+)
+def test_only_what_a_compiler_refuses_is_remembered(sources, monkeypatch, said, end, remembered):
+    compiler = sources / "fails"
+    (sources / "said").write_text(f"{said}\n")
+    compiler.write_text(
+        f"#!/bin/sh\ncase $1 in --version) echo fails 1.0; exit;; esac\ncat '{sources / 'said'}' >&2\n{end}\n"
+    )
+    compiler.chmod(0o755)
+    monkeypatch.setenv("CXX", str(compiler))
+    with pytest.raises(building.BuildFailed):
+        programs.program("{}")
+    assert len(list(cache.folder().glob("*.failed.json"))) == remembered
+
+
 @pytest.mark.skipif(not LINUX, reason="looks into /proc")
 def test_an_interrupted_build_leaves_no_process_and_no_folder(sources, monkeypatch):
     """Ctrl-C, while the compiler waits for another process."""

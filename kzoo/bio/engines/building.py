@@ -31,8 +31,29 @@ _HERE = Path(__file__).parent
 _SIZE = 1000003
 
 
+# What a compiler or linker says of the code itself, or of a flag, in English; see `_refused`.
+_REFUSES = re.compile(
+    r":\d+: (fatal )?error: |error: (unrecognized|unknown|unsupported) |undefined (reference|symbol)|cannot find -l"
+)
+# Which of that, and of all else, passes by itself.
+_PASSES = re.compile(
+    r"no space left|quota exceeded|too many open files|temporarily unavailable|(out of|allocate) memory|"
+    r"memory exhausted|killed|(with|to) signal|permission denied|read-only|input/output error|internal compiler error",
+    re.IGNORECASE,
+)
+
+
 class BuildFailed(KzooError):
-    """A C++ program could not be built; the message has the compiler's last lines, and what to do."""
+    """A C++ program could not be built; the message has the compiler's last lines, and what to do.
+
+    Arguments:
+        message: str.
+        lasts: whether the compiler refuses the code, as it would again; not where a disk is full or a process killed.
+    """
+
+    def __init__(self, message, lasts=False):
+        super().__init__(message)
+        self.lasts = lasts
 
 
 def flags() -> tuple[str, ...]:
@@ -115,6 +136,12 @@ def _adapt(folder) -> list[Path]:
     return sorted(folder.rglob("*.cpp"))
 
 
+def _refused(code, errors) -> bool:
+    """Whether a compiler that ended with `code` (below 0: by a signal) found fault with the code."""
+    said = errors.decode(errors="replace")
+    return code > 0 and _REFUSES.search(said) is not None and _PASSES.search(said) is None
+
+
 def _compile(path, folder, sources, progress):
     """Compiles and links, some files at a time."""
     done, running, lock = 0, set(), threading.Lock()
@@ -135,12 +162,14 @@ def _compile(path, folder, sources, progress):
         for job in concurrent.futures.as_completed(jobs):
             code, errors = job.result()
             if code:
-                raise BuildFailed(f"{path} refuses what Brian2 wrote:\n{process.last_lines(errors)}")
+                said = f"{path} refuses what Brian2 wrote:\n{process.last_lines(errors)}"
+                raise BuildFailed(said, _refused(code, errors))
             done += 1
             progress(f"Compiling: {done} of {len(sources)} files")
         code, errors = call([*(f"{file}.o" for file in sources), "-o", "main"])
         if code:
-            raise BuildFailed(f"{path} cannot link the program:\n{process.last_lines(errors)}")
+            said = f"{path} cannot link the program:\n{process.last_lines(errors)}"
+            raise BuildFailed(said, _refused(code, errors))
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
         with lock:

@@ -24,8 +24,8 @@ _HERE = Path(__file__).parent
 # What a program follows from, beside its structure.
 _SOURCES = ("building.py", "standalone.h", "brian_model.py", "brian_worker.py")
 _BUILDING = threading.Lock()
-# In what a compiler says of a failure that passes by itself: a full disk, too little memory.
-_PASSING = ("No space left", "Killed", "out of memory", "allocate memory")
+# How long a compiler's refusal is remembered [s].
+_REMEMBERED = 3600.0
 # What this process has found whole: path -> (time of change, size) of the file.
 _WHOLE: dict[Path, tuple] = {}
 
@@ -38,8 +38,8 @@ def is_built(structure) -> bool:
 def program(structure, progress=None) -> Path:
     """The program for a structure, built if need be.
 
-    Two threads or processes that ask for one program at once build it once. A build that has failed is not tried again
-    with the same compiler, Brian2 and NumPy, until the file is deleted that the message names.
+    Two threads or processes that ask for one program at once build it once. What a compiler refuses is not tried again
+    with the same compiler, Brian2 and NumPy for an hour, unless the file is deleted that the message names.
 
     Raises: BuildFailed.
     """
@@ -74,21 +74,22 @@ def _turn(progress):
 
 
 def _build(structure, place, progress):
-    """Builds a program, unless that has failed before."""
+    """Builds a program, unless the compiler has refused it within the hour."""
     memory = place.with_name(f"{place.name}.failed.json")
     by = {"compiler": building.compiler(), "brian2": building.brian_version(), "numpy": np.__version__}
     by["version"] = building.compiler_version()
     try:
         before = json.loads(memory.read_text(encoding="utf-8"))
-        failed = before["why"] if {name: before[name] for name in by} == by else ""
+        recent = 0 <= time.time() - memory.stat().st_mtime < _REMEMBERED
+        failed = before["why"] if recent and {name: before[name] for name in by} == by else ""
     except (OSError, ValueError, KeyError, TypeError):
         failed = ""
     if failed:
-        raise BuildFailed(f"{failed}\nThat was at an earlier build; to try again, delete {memory}.")
+        raise BuildFailed(f"{failed}\nThat was at a build within the hour; to try again now, delete {memory}.")
     try:
         building.build(structure, place, progress)
     except BuildFailed as error:
-        if by["compiler"] is not None and not any(words in str(error) for words in _PASSING):
+        if error.lasts:
             with contextlib.suppress(OSError):
                 files.write_json(memory, {**by, "why": str(error)})
         raise
