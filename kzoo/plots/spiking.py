@@ -156,9 +156,12 @@ def _mean_of_noise(values):
         return None
     sums = np.convolve(values, np.ones(width), "same")
     mean = sums / np.convolve(np.ones(len(values)), np.ones(width), "same")
-    # Of independent numbers the squared difference of two is twice their variance; of what is smooth it is far less.
-    off = ((values - mean) ** 2).mean()
-    return mean if (np.diff(values) ** 2).mean() > off > 0 else None
+    # Of independent numbers the squared difference of two is twice their variance, and each jump takes half of the one
+    # before it back; of what is smooth, jumps rarely, or has a memory, one of the two is far less.
+    off, jumps = ((values - mean) ** 2).mean(), np.diff(values)
+    large, back = (jumps**2).mean(), -(jumps[1:] * jumps[:-1]).mean()
+    noise = large > off > 0 and back > large / 4 and np.count_nonzero(jumps) > len(jumps) / 2
+    return mean if noise else None
 
 
 def _stroke(axes, times, voltage, spikes, v_threshold):

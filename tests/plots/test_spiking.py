@@ -89,13 +89,31 @@ def test_of_a_noisy_current_the_mean_is_drawn_over_its_steps_and_sets_the_scale(
     assert list(two.axes[-1].get_legend_handles_labels()[1]) == ["neuron 1", "neuron 2, mean over 5 ms"]
 
 
-@pytest.mark.parametrize("kind", ["step", "pulses", "sine", "ornstein-uhlenbeck", "nothing", "short noise"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "step",
+        "ramp",
+        "rounded ramp",
+        "pulses",
+        "pulses of a step",
+        "sine",
+        "slow sine",
+        "ornstein-uhlenbeck",
+        "nothing",
+        "short noise",
+    ],
+)
 def test_a_current_that_is_no_noise_is_drawn_as_it_is(kind):
     k, rng = np.arange(5000), np.random.default_rng(0)
     current = {
         "step": np.where(k < 2500, 0.0, 1.0),
+        "ramp": k / 5000,
+        "rounded ramp": np.round(k / 7000, 3),
         "pulses": np.where(k % 500 < 20, 1.0, 0.0),
+        "pulses of a step": np.where(k % 500 == 0, 1.0, 0.0),
         "sine": np.sin(k / 100),
+        "slow sine": np.sin(k / 1000),
         "ornstein-uhlenbeck": lfilter([1], [1, -np.exp(-0.02)], rng.standard_normal(5000)),
         "nothing": np.zeros(5000),
         "short noise": rng.standard_normal(150),
