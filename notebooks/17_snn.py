@@ -559,7 +559,7 @@ plots.spiking_layers(
 
 # %% [markdown]
 # **Figure 8.** What the network that ships with kzoo does with a digit that it gets wrong. Most classes fall behind
-# within a few steps. The right one (red) does not, but the answer (blue) stays beside it to the end.
+# within a few steps. The right one (orange) does not, but the answer (blue) stays beside it to the end.
 
 # %% [markdown]
 # ## Exercises
