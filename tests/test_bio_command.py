@@ -14,6 +14,7 @@ import pytest
 from kzoo import plots
 from kzoo.bio import LIF, Raster, analysis, currents, networks, simulate, theory
 from kzoo.bio_command import output
+from kzoo.bio_command.flags import read_numbers
 from kzoo.cli import main
 
 
@@ -528,12 +529,36 @@ def test_a_drawn_matrix_has_the_largest_real_part_that_was_asked_for(seed, folde
 
 @pytest.mark.parametrize(
     ("name", "content", "said"),
-    [("a.txt", "one\n", "no numbers"), ("a.txt", "", "shape (0,)"), ("a.csv", "1,nan", "got nan")],
+    [
+        ("a.txt", "one\n", "no numbers"),
+        ("a.txt", "", "shape (0,)"),
+        ("a.csv", "1,nan", "got nan"),
+        ("a.csv", "0,3\n" * 5, "a.csv has 2 columns in line 1; expected numbers in nA, one a line. Keep the column of"),
+        ("a.txt", "0\n1 2\n", "a.txt has 2 columns in line 2"),
+        ("a.csv", "1,2,3\n4,5,6\n", "where a comma stands for the decimal point, write a dot."),
+        ("a.csv", "time,current\n0,3\n", "line 1 has 'time'; leave out what is no number, as a header."),
+        ("a.csv", "0;0,3\n", "line 1 has '0,3'; write the decimal point as a dot."),
+    ],
 )
-def test_a_file_without_numbers_is_refused(name, content, said, folder, capsys):
+def test_a_file_of_no_numbers_or_of_several_columns_is_refused(name, content, said, folder, capsys):
     (folder / name).write_text(content, encoding="utf-8")
     assert bio("lif", "--current", name) == 2
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", ["0\n\n0.5\n", "\ufeff0,\n0.5,\n", "# nA\n 0 \n.5e0 # more\n", "0 0.5\n", "0; 0.5"])
+def test_numbers_stand_one_a_line_or_all_in_one(content, folder):
+    (folder / "a.csv").write_text(content, encoding="utf-8")
+    np.testing.assert_array_equal(read_numbers("current", folder / "a.csv", "numbers"), [0, 0.5])
+
+
+def test_rows_of_unequal_length_are_no_matrix(folder, capsys):
+    (folder / "w.csv").write_text("0,0.5\n-0.5\n", encoding="utf-8")
+    assert bio("network", "graded", "--matrix", "w.csv") == 2
+    assert (
+        "w.csv has rows of unequal length, 2 and then, in line 2, 1; expected rows of numbers"
+        in capsys.readouterr().err
+    )
 
 
 def test_a_file_that_would_run_code_is_refused(folder, capsys):

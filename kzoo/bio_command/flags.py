@@ -3,7 +3,7 @@
 import argparse
 import dataclasses
 import io
-import warnings
+import re
 
 import numpy as np
 
@@ -79,20 +79,52 @@ def neuron_of(given):
 
 
 def read_numbers(flag, path, what, ndmin=1):
-    """The numbers in a text or .npy file as float64."""
+    """The numbers in a text or .npy file as float64: of a text (m,), one a line or all in one, or with ndmin=2 rows."""
     try:
+        content = path.read_bytes()
         if path.suffix == ".npy":
-            values = np.load(path, allow_pickle=False)
-        else:
-            text = path.read_text(encoding="utf-8").replace(",", "\n" if ndmin == 1 else " ")
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", UserWarning)  # of an empty file, which is refused below
-                values = np.loadtxt(io.StringIO(text), ndmin=ndmin)
-        return np.asarray(values).astype(float)
+            return np.asarray(np.load(io.BytesIO(content), allow_pickle=False)).astype(float)
+        rows = _rows(content.decode("utf-8-sig"))
     except OSError as error:
         raise KzooError(f"--{flag}: {path} cannot be read: {error.strerror or error}.") from None
     except (TypeError, ValueError, EOFError) as error:
         raise KzooError(f"--{flag}: {path} holds no {what}: {error}.") from None
+    first = rows[0][1] if rows else []
+    if ndmin == 1 and len(rows) == 1:
+        return np.array(first)
+    for line, row in rows:
+        if ndmin == 1 and len(row) > 1:
+            raise KzooError(
+                f"--{flag}: {path} has {len(row)} columns in line {line}; expected {what}. Keep the column of these "
+                "numbers only; and where a comma stands for the decimal point, write a dot."
+            )
+        if len(row) != len(first):
+            raise KzooError(
+                f"--{flag}: {path} has rows of unequal length, {len(first)} and then, in line {line}, {len(row)}; "
+                f"expected {what}."
+            )
+    found = np.array([row for _, row in rows])
+    return found if ndmin == 2 else found.ravel()
+
+
+def _rows(text):
+    """[(line's number, its numbers)] of a text; commas, semicolons and white space part them, # begins a remark."""
+    rows = []
+    for line, words in enumerate(text.splitlines(), 1):
+        words = words.split("#")[0].strip()
+        # Beside a semicolon a comma is the decimal point, and is refused.
+        found = [word for word in re.split(r"[;\s]+" if ";" in words else r"[,\s]+", words) if word]
+        row = []
+        for word in found:
+            try:
+                row.append(float(word))
+            except ValueError:
+                comma = re.fullmatch(r"[-+]?\d*,\d+", word)
+                remedy = "write the decimal point as a dot" if comma else "leave out what is no number, as a header"
+                raise ValueError(f"line {line} has {word!r:.40}; {remedy}") from None
+        if row:
+            rows.append((line, row))
+    return rows
 
 
 def choice(flag, value, allowed):
