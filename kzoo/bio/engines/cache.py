@@ -2,10 +2,14 @@
 
 import contextlib
 import os
+import time
 from pathlib import Path
 
 from kzoo.errors import KzooError
 from kzoo.files import keras_home
+
+# How often who waits for another looks, and says that it waits [s].
+LOOK = 1.0
 
 
 def path() -> Path:
@@ -37,7 +41,7 @@ def folder() -> Path:
 def lock(name, waits=lambda: None):
     """Lets one process at a time into the block. It ends with the process, however that ends.
 
-    `waits` is called where another process is in there, before waiting for it.
+    `waits` is called every second or so for as long as another process is in there.
     """
     try:
         import fcntl
@@ -45,9 +49,11 @@ def lock(name, waits=lambda: None):
         yield
         return
     with open(name, "w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            waits()
-            fcntl.flock(file, fcntl.LOCK_EX)
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                waits()
+                time.sleep(LOOK)
         yield

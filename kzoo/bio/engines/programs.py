@@ -61,10 +61,15 @@ def program(structure, progress=None) -> Path:
 
 @contextlib.contextmanager
 def _turn(progress):
-    """Lets one build at a time into the block: each takes all cores for its compiler."""
+    """Lets one build at a time into the block: each takes all cores for its compiler.
+
+    Who waits is told so again and again, as what tells it on may print only some of it.
+    """
     if not _BUILDING.acquire(blocking=False):
-        progress("Waiting for another thread, which builds a program")
-        _BUILDING.acquire()
+        waits = True
+        while waits:
+            progress("Waiting for another thread, which builds a program")
+            waits = not _BUILDING.acquire(timeout=cache.LOOK)
     try:
         waits = functools.partial(progress, "Waiting for another process, which builds a program")
         with cache.lock(cache.folder() / "building.lock", waits):
