@@ -78,7 +78,7 @@ def _in_flags(message: str) -> str:
     if found is None:
         return message
     name = found[1]
-    message = re.sub(r" (It|[a-z]\w*) is given in [a-z]+\b[^;]*$", "", message)
+    message = re.sub(r" (It is|Currents are|[a-z]\w* is) given in [a-z]+\b[^;]*$", "", message)
     return f"--{FLAGS.get(name, name).replace('_', '-')}{message[len(name) :]}"
 
 

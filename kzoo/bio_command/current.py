@@ -4,7 +4,9 @@ import inspect
 import sys
 from pathlib import Path
 
-from kzoo.bio_command.flags import read_numbers, spellings
+import numpy as np
+
+from kzoo.bio_command.flags import read_numbers, spellings, within_current
 from kzoo.errors import KzooError, did_you_mean
 
 # What a waveform may be told beside its amplitude: flag -> (name in kzoo.bio.currents, unit, its size, help).
@@ -90,8 +92,8 @@ def _default(flag) -> str:
     return ", ".join(f"{value} for {' and '.join(names)}" for value, names in found.items())
 
 
-def current_of(given, duration, dt):
-    """The current (t,) in amperes that the flags ask for, and what it is in words.
+def current_of(given, parameters, duration, dt):
+    """The current (t,) in amperes that the flags ask for into a neuron of `parameters`, and what it is in words.
 
     What the flags leave open is filled in, so that run.json says it.
     """
@@ -103,7 +105,7 @@ def current_of(given, duration, dt):
     if make is None:
         for flag in [*told, *(["amplitude"] if given.amplitude is not None else [])]:
             raise KzooError(f"--{flag.replace('_', '-')} goes with a waveform, not with a file of numbers.")
-        return _from_file(given, _numbers(given.current, currents.CURRENTS), duration, dt)
+        return _from_file(given, parameters, _numbers(given.current, currents.CURRENTS), duration, dt)
     takes = inspect.signature(make).parameters
     for flag in told:
         if SHAPES[flag][0] not in takes:
@@ -129,6 +131,9 @@ def current_of(given, duration, dt):
         given.stop, options["stop"] = given.duration, duration  # a step that begins late goes on to the end
     if "seed" in takes:
         options["seed"] = given.seed
+    for flag in ("amplitude", "baseline"):
+        if flag in takes:
+            within_current(flag, getattr(given, flag), parameters)
     try:
         made = make(duration, dt, given.amplitude * 1e-9, **options)
     except KzooError as error:
@@ -138,14 +143,18 @@ def current_of(given, duration, dt):
             if text.startswith(f"{key}: got "):
                 text = f"{flag}{text[len(key) :]}"
         raise KzooError(text) from None
+    if "sigma" in takes:
+        drawn = made[np.abs(made).argmax()] * 1e9
+        within_current("current-sigma", drawn, parameters, f"{given.current_sigma:g}, of which a step has")
     return made, WORDS[name].format(**vars(given)) + (f", baseline {given.baseline:g} nA" if given.baseline else "")
 
 
-def _from_file(given, values, duration, dt):
+def _from_file(given, parameters, values, duration, dt):
     """The current (t,) in amperes out of a file's numbers (m,) in nA, and what it is in words."""
     from kzoo.bio import currents
 
     name, interval = Path(given.current).name, None if given.interval is None else given.interval * 1e-3
+    within_current("current", values[np.abs(values).argmax()], parameters, f"{name}, which has")
     made = currents.from_array(values * 1e-9, duration, dt, interval=interval)
     each = given.duration / len(values) if interval is None else given.interval
     lasts = each * len(values)

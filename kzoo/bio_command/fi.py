@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 
-from kzoo.bio_command.flags import add_neuron, add_run, neuron_of, new_parser, too_long, within
+from kzoo.bio_command.flags import add_neuron, add_run, neuron_of, new_parser, too_long, within, within_current
 from kzoo.bio_command.output import QUIET, folder_for, waiting, write
 from kzoo.errors import KzooError
 
@@ -45,6 +45,8 @@ def fi(argv) -> int:
         raise KzooError(f"--from: got {given.low:g} nA; expected below --to, which is {given.high:g} nA.")
     within("count", given.count, 2, MOST_CURRENTS)
     parameters, dt, duration = neuron_of(given), given.dt * 1e-3, given.duration * 1e-3
+    within_current("from", given.low, parameters)
+    within_current("to", given.high, parameters)
     currents = np.linspace(given.low, given.high, given.count) * 1e-9
     fine = np.linspace(given.low, given.high, 400) * 1e-9
     levels = list(dict.fromkeys(given.sigma))

@@ -140,6 +140,18 @@ def within(flag, value, least, most=None):
         raise KzooError(f"--{flag}: got {value}; expected {limits}.")
 
 
+def within_current(flag, value, parameters, words=None):
+    """Refuses a current in nA that the neuron does not accept; `words` say what was given, where it is not that."""
+    most = parameters.most_current * 1e9
+    if not abs(value) <= most:
+        said = f"{'' if words is None else f'{words} '}{value:g} nA"
+        far = f"{parameters.most_current * parameters.resistance:g} V"
+        raise KzooError(
+            f"--{flag}: got {said}; expected from {-most:g} to {most:g} nA, which in {parameters.resistance * 1e-6:g} "
+            f"MΩ are {far}."
+        )
+
+
 def check_kept(duration, dt, neurons=1):
     """Refuses a run of which more voltages would be kept than fit into memory; times in seconds."""
     from kzoo.bio import checks

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kzoo.bio_command.flags import check_kept, read_numbers, within
+from kzoo.bio_command.flags import check_kept, read_numbers, within, within_current
 from kzoo.bio_command.output import folder_for, say_engine, waiting, write
 from kzoo.errors import KzooError
 
@@ -26,7 +26,9 @@ def graded(parser, given) -> int:
     weights = _matrix(given)
     built = networks.Graded(weights)
     check_kept(duration, dt, built.size)
-    amplitude = (0.1 if given.amplitude is None else given.amplitude) * 1e-9
+    amplitude = 0.1 if given.amplitude is None else given.amplitude
+    within_current("amplitude", amplitude, built.neuron)
+    amplitude *= 1e-9
     stimulus = networks.Stimulus(currents.constant(duration, dt, amplitude), neurons=np.array([0]))
     folder = folder_for(given.out, given.name, "network")
     with waiting("Simulating ..."):

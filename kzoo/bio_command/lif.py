@@ -38,7 +38,7 @@ def lif(argv) -> int:
     parameters, dt, duration = neuron_of(given), given.dt * 1e-3, given.duration * 1e-3
     if (steps := checks.num_steps(duration, dt)) > MOST_STEPS:
         too_long(duration, f"{steps:,} steps", f"{MOST_STEPS:,} of one neuron")
-    current, words = current_of(given, duration, dt)
+    current, words = current_of(given, parameters, duration, dt)
     words += f", noise of the membrane {given.sigma:g} mV" if given.sigma else ""
     choice("engine", given.engine, neuron.ENGINES)
     folder = folder_for(given.out, "lif")
