@@ -116,22 +116,37 @@ def test_auto_compiles_only_what_takes_numpy_longer(brian):
     small, large = (networks.cuba(200).plan(seconds) for seconds in (0.1, 200.0))
     assert engines.pick("auto", small) == (
         "numpy",
-        "auto took numpy: by estimate, it takes 0.022 s; brian-cpp would first build a program, once, in some 20 s",
+        "auto took numpy: by estimate, it takes 0.022 s if neurons fire at 20 Hz; brian-cpp would first build a "
+        "program, once, in some 20 s",
     )
     assert engines.pick("auto", large) == (
         "brian-cpp",
-        "auto took brian-cpp: by estimate, numpy would take 44 s",
+        "auto took brian-cpp: by estimate, numpy would take 44 s if neurons fire at 20 Hz",
     )
     brian.setattr(programs, "is_built", lambda structure: True)
     assert engines.pick("auto", small) == (
         "brian-cpp",
-        "auto took brian-cpp: by estimate, numpy would take 0.022 s",
+        "auto took brian-cpp: by estimate, numpy would take 0.022 s if neurons fire at 20 Hz",
     )
     tiny = networks.cuba(200).plan(0.01)
-    assert engines.pick("auto", tiny) == ("numpy", "auto took numpy: by estimate, it takes 0.0022 s")
+    assert engines.pick("auto", tiny) == (
+        "numpy",
+        "auto took numpy: by estimate, it takes 0.0022 s if neurons fire at 20 Hz",
+    )
     assert engines.pick("auto", networks.Graded(np.zeros((2, 2))).plan(1000.0)) == ("numpy", "")
     assert engines.pick("auto") == engines.pick("numpy", large) == ("numpy", "")
     assert engines.pick("brian-cpp", tiny) == ("brian-cpp", "")
+
+
+def test_a_program_that_is_built_is_worth_its_start_and_the_handing_over_of_synapses(brian):
+    brian.setattr(building, "compiler", lambda: "/usr/bin/c++")
+    brian.setattr(programs, "is_built", lambda structure: True)
+    # 3,125,000 synapses of 20 ns: 2 (0.01 s + 62.5 ms). NumPy takes 62 and 388 ms.
+    network = networks.brunel(scale=0.2)
+    short, long = (network.plan(seconds) for seconds in (0.04, 0.25))
+    assert estimate.worth(short, True) == pytest.approx(0.145)
+    assert [engines.pick("auto", given)[0] for given in (short, long)] == ["numpy", "brian-cpp"]
+    assert estimate.worth(short, False) == estimate.BUILD
 
 
 def test_where_auto_would_compile_and_cannot_it_is_said(no_compiler, brian):

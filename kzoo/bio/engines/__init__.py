@@ -47,9 +47,9 @@ def available(structure=plan.SINGLE) -> dict[str, str]:
 def pick(engine="auto", given=None) -> tuple[str, str]:
     """The engine that will run, and why that one; "" where it was asked for by name.
 
-    "auto" is "brian-cpp" where "numpy" would take longer, by `estimate.seconds`, than the program takes to start, or to
-    be built if that has not been done. Where an engine cannot run, "numpy" takes its place; that is said once by an
-    `EngineWarning`, and in every note.
+    "auto" is "brian-cpp" where "numpy" would take longer, by `estimate.seconds`, than what makes a program worth its
+    start, or its build if that has not been done (`estimate.worth`). Where an engine cannot run, "numpy" takes its
+    place; that is said once by an `EngineWarning`, and in every note.
 
     Arguments:
         engine: "auto", or one of `ENGINES`.
@@ -72,10 +72,11 @@ def pick(engine="auto", given=None) -> tuple[str, str]:
 def _quicker(given, structure) -> tuple[str, str]:
     """ "numpy" or "brian-cpp", and why."""
     seconds, built = estimate.seconds(given), programs.is_built(structure)
-    if seconds > (estimate.START if built else estimate.BUILD):
-        return "brian-cpp", f"auto took brian-cpp: by estimate, numpy would take {seconds:.2g} s"
+    took = f"{seconds:.2g} s if neurons fire at {estimate.RATE:g} Hz"
+    if seconds > estimate.worth(given, built):
+        return "brian-cpp", f"auto took brian-cpp: by estimate, numpy would take {took}"
     first = "" if built else f"; brian-cpp would first build a program, once, in some {estimate.BUILD:g} s"
-    return "numpy", f"auto took numpy: by estimate, it takes {seconds:.2g} s{first}"
+    return "numpy", f"auto took numpy: by estimate, it takes {took}{first}"
 
 
 def numpy_instead(wanted, why, stacklevel=3) -> str:
