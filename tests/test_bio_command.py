@@ -1,5 +1,6 @@
 """`kzoo bio`: what it writes and prints, what it refuses, and that a run can be repeated."""
 
+import argparse
 import csv
 import inspect
 import json
@@ -308,7 +309,9 @@ def test_a_film_without_a_folder_of_its_own_is_written_into_that_of_the_run(fold
     flags = ["balanced", "--size", 100, "--in-degree", 20, "--duration", 50, "--skip", 0, "--engine", "numpy"]
     assert bio("network", *flags, "--out", "a", "--animate", "film.html") == 0
     assert "kzooActivity(" in (folder / "a" / "film.html").read_text(encoding="utf-8")
-    assert "film.html" in json.loads((folder / "a" / "run.json").read_text(encoding="utf-8"))["files"]
+    run = json.loads((folder / "a" / "run.json").read_text(encoding="utf-8"))
+    assert "film.html" in run["files"]
+    assert run["film"] == "film.html"
     assert f"Wrote {Path('a', 'film.html')}." in capsys.readouterr().out
     for out, film in ((["--out", "a"], "films/film.html"), (["--out", "a"], "./film.html"), ([], "here.html")):
         assert bio("network", *flags, *out, "--animate", film) == 0
@@ -358,6 +361,55 @@ def test_a_run_is_repeated_from_what_it_wrote(folder, capsys, monkeypatch):
     runs = [json.loads((folder / name / "run.json").read_text(encoding="utf-8")) for name in "abc"]
     assert runs[0] == runs[1] == runs[2]
     assert runs[0]["flags"].count("--dt=0.05") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "name", "kept"),
+    [
+        (["lif", "--current"], "mine.txt", "current_a, amperes in each step"),
+        (["network", "graded", "--engine", "numpy", "--matrix"], "w.csv", "weights"),
+    ],
+    ids=["current", "matrix"],
+)
+def test_a_run_is_not_repeated_with_other_numbers_than_it_read(words, name, kept, folder, capsys):
+    file = folder / name
+    file.write_text("0.3\n", encoding="utf-8")
+    assert bio(*words, name, "--duration", 150, "--out", "a") == 0
+    file.write_text("0.5\n", encoding="utf-8")
+    assert bio("repeat", "a", "--out", "b") == 2
+    said = capsys.readouterr().err
+    assert f"{words[-1]}: {file} has changed since the run read it. Put the old one back; what it gave is in" in said
+    assert f"{Path('a', 'recording.npz')} ({kept}). To run what it holds now, type:  kzoo bio {words[0]} " in said
+    file.unlink()
+    assert bio("repeat", "a", "--out", "b") == 2
+    assert f"{words[-1]}: {file}, which the run read, is gone. Put the old one back;" in capsys.readouterr().err
+    assert not (folder / "b").exists()
+    file.write_text("0.3\n", encoding="utf-8")
+    assert bio("repeat", "a", "--out", "b") == 0
+    file.write_text("0.5\n", encoding="utf-8")
+    run = json.loads((folder / "a" / "run.json").read_text(encoding="utf-8"))
+    del run["sha256"]  # as an earlier version wrote it
+    (folder / "a" / "run.json").write_text(json.dumps(run), encoding="utf-8")
+    assert bio("repeat", "a", "--out", "b") == 0
+
+
+def test_a_file_called_as_a_waveform_is_no_current(folder):
+    (folder / "step").write_text("0.3\n", encoding="utf-8")
+    assert bio("lif", "--current", "step", "--duration", 20, "--out", "a") == 0
+    run = json.loads((folder / "a" / "run.json").read_text(encoding="utf-8"))
+    assert "--current=step" in run["flags"]
+    assert run["sha256"] == {}
+
+
+def test_who_repeats_a_run_hears_that_its_film_is_not_made_again(folder, capsys):
+    assert bio("lif", "--duration", 20, "--out", "a") == 0
+    run = json.loads((folder / "a" / "run.json").read_text(encoding="utf-8"))
+    (folder / "a" / "run.json").write_text(json.dumps(run | {"film": "film.html"}), encoding="utf-8")
+    capsys.readouterr()
+    assert bio("repeat", "a") == 0
+    said = capsys.readouterr().out
+    assert "The film film.html is not made again. For one, type:  kzoo bio lif --tau=20.0 " in said
+    assert said.endswith(" --animate film.html\n")
 
 
 def test_without_out_the_next_free_folder_is_taken_and_a_folder_of_other_files_is_left_alone(folder, capsys):
@@ -563,7 +615,8 @@ def test_a_file_of_no_numbers_or_of_several_columns_is_refused(name, content, sa
 @pytest.mark.parametrize("content", ["0\n\n0.5\n", "\ufeff0,\n0.5,\n", "# nA\n 0 \n.5e0 # more\n", "0 0.5\n", "0; 0.5"])
 def test_numbers_stand_one_a_line_or_all_in_one(content, folder):
     (folder / "a.csv").write_text(content, encoding="utf-8")
-    np.testing.assert_array_equal(read_numbers("current", folder / "a.csv", "numbers"), [0, 0.5])
+    given = argparse.Namespace(current=folder / "a.csv")
+    np.testing.assert_array_equal(read_numbers(given, "current", "numbers"), [0, 0.5])
 
 
 def test_rows_of_unequal_length_are_no_matrix(folder, capsys):

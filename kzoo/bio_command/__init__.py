@@ -5,8 +5,11 @@ name says its unit.
 """
 
 import argparse
+import contextlib
+import hashlib
 import importlib
 import re
+import shlex
 import warnings
 from pathlib import Path
 
@@ -21,6 +24,8 @@ COMMANDS = {
 }
 # Parameters of kzoo.bio whose flag has another name.
 FLAGS = {"current": "amplitude", "values": "current", "weights": "matrix"}
+# Flags of files of numbers, and the arrays of recording.npz that hold what came of them.
+READ = {"current": "current_a, amperes in each step", "matrix": "weights"}
 
 
 def main(argv: list[str]) -> int:
@@ -93,5 +98,35 @@ def _repeat(argv) -> int:
     name, flags = known["command"], known["flags"]
     if name not in COMMANDS or name == "repeat" or not isinstance(flags, list):
         raise KzooError(f"{path}: its command is {name!r:.40}, which kzoo bio cannot repeat.")
-    out = ["--out", given.out] if given.out else []
-    return _run(name, [*map(str, flags), *out])
+    flags = [str(flag) for flag in flags]
+    again = shlex.join(["kzoo", "bio", name, *flags])
+    _check_read(path.parent, known, flags, again)
+    done = _run(name, [*flags, *(["--out", given.out] if given.out else [])])
+    if known.get("film"):
+        print(f"The film {known['film']} is not made again. For one, type:  {again} --animate film.html")
+    return done
+
+
+def _check_read(folder, known, flags, again) -> None:
+    """Refuses to repeat a run whose file of numbers is gone or holds others.
+
+    Raises:
+        KzooError: with where the numbers still are, and what to type.
+    """
+    hashes = known.get("sha256")
+    hashes = hashes if isinstance(hashes, dict) else {}  # runs of earlier versions have none
+    for flag, kept in READ.items():
+        file = next((Path(word.split("=", 1)[1]) for word in flags if word.startswith(f"--{flag}=")), None)
+        if file is None or not file.is_absolute():  # the name of a waveform
+            continue
+        remedy = "Put the old one back"
+        if (folder / "recording.npz").is_file():
+            remedy += f"; what it gave is in {folder / 'recording.npz'} ({kept})"
+        if not file.is_file():
+            raise KzooError(f"--{flag}: {file}, which the run read, is gone. {remedy}.")
+        with contextlib.suppress(OSError):  # what cannot be read is said by the run
+            if flag in hashes and hashlib.sha256(file.read_bytes()).hexdigest() != hashes[flag]:
+                raise KzooError(
+                    f"--{flag}: {file} has changed since the run read it. {remedy}. To run what it holds now, type:  "
+                    f"{again}"
+                )

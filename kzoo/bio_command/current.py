@@ -105,7 +105,7 @@ def current_of(given, parameters, duration, dt):
     if make is None:
         for flag in [*told, *(["amplitude"] if given.amplitude is not None else [])]:
             raise KzooError(f"--{flag.replace('_', '-')} goes with a waveform, not with a file of numbers.")
-        return _from_file(given, parameters, _numbers(given.current, currents.CURRENTS), duration, dt)
+        return _from_file(given, parameters, _numbers(given, currents.CURRENTS), duration, dt)
     takes = inspect.signature(make).parameters
     for flag in told:
         if SHAPES[flag][0] not in takes:
@@ -173,16 +173,16 @@ def _from_file(given, parameters, values, duration, dt):
     return made, f"{name}, {values.min():g} to {values.max():g} nA"
 
 
-def _numbers(path, known):
+def _numbers(given, known):
     """The currents in a file, (m,) in nA."""
-    path = Path(path)
+    path = Path(given.current)
     if not path.is_file():
         names = [*(name for name in known if name not in ALIASES.values()), *ALIASES]
         raise KzooError(
             f"--current: got {str(path)!r}; expected one of {', '.join(names)}, or a file of numbers in nA."
             f"{did_you_mean(str(path), names)}"
         )
-    values = read_numbers("current", path, "numbers in nA, one a line")
+    values = read_numbers(given, "current", "numbers in nA, one a line")
     if values.ndim != 1 or not values.size:
         raise KzooError(f"--current: {path} holds an array of shape {values.shape}; expected numbers in a row, (m,).")
     return values

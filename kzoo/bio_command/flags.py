@@ -2,8 +2,10 @@
 
 import argparse
 import dataclasses
+import hashlib
 import io
 import re
+from pathlib import Path
 
 import numpy as np
 
@@ -78,10 +80,15 @@ def neuron_of(given):
     return LIF(**{name: getattr(given, name) * size for name, (_, size) in UNITS.items()})
 
 
-def read_numbers(flag, path, what, ndmin=1):
-    """The numbers in a text or .npy file as float64: of a text (m,), one a line or all in one, or with ndmin=2 rows."""
+def read_numbers(given, flag, what, ndmin=1):
+    """The numbers in a flag's text or .npy file as float64: of a text (m,), one a line or all in one; rows if ndmin=2.
+
+    The file's sha256 is noted in `given.sha256`, for run.json.
+    """
+    path = Path(getattr(given, flag))
     try:
         content = path.read_bytes()
+        given.sha256 = getattr(given, "sha256", {}) | {flag: hashlib.sha256(content).hexdigest()}
         if path.suffix == ".npy":
             return np.asarray(np.load(io.BytesIO(content), allow_pickle=False)).astype(float)
         rows = _rows(content.decode("utf-8-sig"))

@@ -1,7 +1,6 @@
 """`kzoo bio network graded`: voltages that pull on each other, beside the exact solution."""
 
 import dataclasses
-from pathlib import Path
 
 import numpy as np
 
@@ -93,4 +92,4 @@ def _matrix(given) -> np.ndarray:
     for flag in ("size", "largest"):
         if getattr(given, flag) is not None:
             raise KzooError(f"--{flag} goes with a matrix that is drawn, not with --matrix.")
-    return read_numbers("matrix", Path(given.matrix), "rows of numbers", ndmin=2)
+    return read_numbers(given, "matrix", "rows of numbers", ndmin=2)

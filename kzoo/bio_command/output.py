@@ -89,6 +89,9 @@ def write(folder, command, parser, given, *, figures, run, arrays=None, tables=N
         (folder / name).unlink(missing_ok=True)
     flags = _flags(parser, given)
     about = {"command": command, "flags": flags, "type": shlex.join(["kzoo", "bio", command, *flags])}
+    about["sha256"] = getattr(given, "sha256", {})  # of the files that it read
+    if film := getattr(given, "animate", None):
+        about["film"] = film
     write_json(folder / "run.json", about | {"kzoo": __version__, "files": [*names, *later]} | run)
     print(f"Wrote {folder}{instead}: {', '.join(names)}.")
     print(f"Again:  kzoo bio repeat {shlex.quote(str(folder))}")
@@ -111,7 +114,7 @@ def _flags(parser, given) -> list[str]:
         value = getattr(given, action.dest, None)
         if action.dest in ("help", "out", "animate") or value is None or value is False:
             continue
-        if action.dest in ("current", "matrix") and Path(value).is_file():
+        if action.dest in getattr(given, "sha256", {}):
             value = str(Path(value).resolve())
         values = [] if value is True else value if isinstance(value, list) else [value]
         words = [str(item) for item in values]
