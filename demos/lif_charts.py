@@ -60,6 +60,12 @@ svg .volume { fill: var(--kz-class0); }
 @media (max-width: 640px) {
   svg.mid text, svg.mid .quiet { font-size: 18px; }
   svg.wide .spare, svg.mid .spare { display: none; }
+  .kz-engines table { font-size: 0.8rem; }
+  .kz-engines .kz-key { width: 12px; margin-right: 4px; }
+  .kz-engines tr { display: grid; grid-template-columns: 19fr 12fr 24fr 14fr 19fr; }
+  .kz-engines tr > * { border-bottom: 0 !important; padding: 5px 0 0; }
+  .kz-engines tr > .words { grid-column: 1 / -1; padding-bottom: 6px; border-bottom: 1px solid !important;
+    border-color: var(--border-color-primary) !important; }
 }
 """
 )

@@ -157,7 +157,7 @@ def look(settings: Settings, found: list[Run]) -> tuple[str, str]:
             continue
         gaps, largest, moved = difference(run, reference)
         drawn.append((run.name, run.voltage * 1e3, gaps * 1e3))
-        apart = ("", "") if run is reference else (f"{largest:.1e} V".replace("e-", "e\u2212"), str(moved))
+        apart = ("", "") if run is reference else (f"{1e3 * largest:.1e} mV".replace("e-", "e\u2212"), str(moved))
         rows.append((run.name, run.what, f"{int(run.spikes.sum())}", *apart, _time(run.seconds), run.note))
     steps = len(reference.voltage)
     label = f"The neuron's voltage by {', '.join(name for name, *_ in drawn)}, over {steps * settings.dt:g} ms"
@@ -185,7 +185,7 @@ def code(settings: Settings, engine: str | None) -> str:
         asked = f"""
 # Brian2: "brian-cpp" is a C++ program, built once; "brian-numpy" needs no compiler
 brian = simulate(neuron, given, dt={dt}, engine="{engine}")
-print("Brian2:", np.abs(brian.voltage[:, 0] - numpy.voltage[:, 0]).max(), "V")
+print("Brian2:", 1e3 * np.abs(brian.voltage[:, 0] - numpy.voltage[:, 0]).max(), "mV")
 """
     return f"""import dataclasses
 
@@ -202,5 +202,5 @@ dtype = keras.backend.standardize_dtype(tensor.dtype)  # float64 where the backe
 layer = Layer(1, **dataclasses.asdict(neuron), dt={dt}, return_voltages=True, dtype=dtype)
 spikes, voltage = (keras.ops.convert_to_numpy(part)[0, :, 0] for part in kzoo.backend.compiled(layer, [])(tensor))
 moved = int((spikes != numpy.spikes[:, 0]).sum())
-print("Keras:", np.abs(voltage - numpy.voltage[:, 0]).max(), "V;", moved, "spikes moved")
+print("Keras:", 1e3 * np.abs(voltage - numpy.voltage[:, 0]).max(), "mV;", moved, "spikes moved")
 """

@@ -206,6 +206,6 @@ def engines_html(rows) -> str:
     heads = ("engine", "spikes", "largest difference", "spikes moved", "time")
     head = "".join(f'<th scope="col">{name}</th>' for name in heads)
     return (
-        f'<div class="kz-table" role="status"><table><thead><tr>{head}<th scope="col" class="words">what ran</th></tr>'
-        f"</thead><tbody>{body}</tbody></table></div>"
+        f'<div class="kz-table kz-engines" role="status"><table><thead><tr>{head}'
+        f'<th scope="col" class="words">what ran</th></tr></thead><tbody>{body}</tbody></table></div>'
     )

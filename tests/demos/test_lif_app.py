@@ -97,6 +97,22 @@ def test_the_engines_agree_on_the_page(served, page, screenshot):
     screenshot("lif_engines")
 
 
+@pytest.mark.parametrize("dark", [False, True])
+def test_the_table_of_engines_is_seen_whole_on_a_narrow_page(served, page, screenshot, dark):
+    tab = page(served("lif_app"), width=400, height=800, dark=dark)
+    tab.get_by_role("tab", name="Engines").click()
+    table = tab.locator("#lif-engines .kz-table")
+    table.wait_for()
+    tab.get_by_role("button", name="Run on all three").click()
+    tab.locator("#lif-engines", has_text="layer LIF on").wait_for()
+    tab.locator("#lif-engines tr").nth(3).get_by_text("0", exact=True).first.wait_for(timeout=60_000)
+    assert table.evaluate("part => part.scrollWidth - part.clientWidth") <= 0
+    edges = "row => [...row.children].map(cell => cell.scrollWidth - cell.clientWidth)"
+    for row in tab.locator("#lif-engines tr").all():
+        assert max(row.evaluate(edges)) <= 0, "nothing runs over its cell"
+    screenshot("lif_engines_phone_dark" if dark else "lif_engines_phone")
+
+
 def test_the_network_answers_to_a_regime_a_place_and_a_cell(served, page, screenshot):
     tab = page(served("lif_app"))
     tab.get_by_role("tab", name="Network").click()

@@ -29,6 +29,12 @@ def test_numpy_and_keras_agree_and_a_difference_would_be_seen():
     assert moved > 0
 
 
+def test_the_table_tells_differences_in_the_units_of_the_picture():
+    reference, _ = lif_engines.by_numpy(BRIEF)
+    other = dataclasses.replace(reference, name="Keras", voltage=reference.voltage + 2e-6)
+    assert "<td>2.0e\u221203 mV</td>" in lif_engines.look(BRIEF, [reference, other])[1]
+
+
 def test_a_long_neuron_is_cut_for_all_engines():
     reference, given = lif_engines.by_numpy(Settings(duration=1000))
     assert len(given) == len(reference.voltage) == lif_engines.MOST
