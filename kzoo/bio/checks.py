@@ -24,6 +24,11 @@ FACTORS = {
 }
 # In SI units: beyond, no neuron is meant, and products would leave what a float holds.
 HUGE = 1e12
+# Bounds of voltages [V]: models without units have theirs near 1, and -70 was meant in millivolts.
+VOLTAGE = {"least": -10.0, "most": 10.0}
+# And of the time constants of membranes and synapses, which are from tenths of a millisecond to some hundred [s]: a
+# longer one was meant in milliseconds.
+TIME_CONSTANT = {"above": 0.0, "most": 1.0}
 # Programs in C++ count steps in 32 bits, those of a simulation and of a refractory period together.
 MOST_STEPS = 2**30
 

@@ -148,7 +148,7 @@ def _start(parameters, v_start, count):
     """The voltages at the start, (n,)."""
     if v_start is None:
         return np.full(count, parameters.v_rest)
-    v_start = checks.array("v_start", v_start, "V", dims=(0, 1))
+    v_start = checks.array("v_start", v_start, "V", dims=(0, 1), most=checks.VOLTAGE["most"])
     if v_start.ndim and len(v_start) != count:
         raise ParameterError(
             f"v_start: got an array of shape {v_start.shape}; expected a number, or one for each of {count} neurons."

@@ -25,11 +25,6 @@ UNITS = {
 }
 
 
-# Membranes' time constants and refractory periods are from tenths of a millisecond to some hundred milliseconds [s]. A
-# longer one was meant in milliseconds.
-LONGEST = 1.0
-# Of voltages [V]: models without units have theirs near 1, and -70 was meant in millivolts.
-HIGHEST = 10.0
 # A membrane breaks at about a volt; noise in very short steps drives it by a hundred times that [V]. A current that
 # would move it further was meant in nanoamperes.
 FURTHEST = 1e3
@@ -41,13 +36,13 @@ class LIF:
     """A leaky integrate-and-fire neuron.
 
     Arguments:
-        tau: time constant of the membrane [s], above 0 and at most `LONGEST`.
+        tau: time constant of the membrane [s], above 0 and at most 1.
         resistance: of the membrane [ohm], above 0.
-        v_rest: where the voltage rests without a current [V], from -`HIGHEST` to `HIGHEST` as the next two. At or above
+        v_rest: where the voltage rests without a current [V], from -10 to 10 as the next two. At or above
             v_threshold the neuron fires by itself.
         v_threshold: a voltage above it is a spike [V].
         v_reset: the voltage after a spike [V], below v_threshold.
-        t_ref: for how long the voltage is held after a spike [s], from 0 to `LONGEST`.
+        t_ref: for how long the voltage is held after a spike [s], from 0 to 1.
 
     Raises: ParameterError naming the parameter, what was received, its unit and bounds.
     """
@@ -60,14 +55,13 @@ class LIF:
     t_ref: float = 2e-3
 
     def __post_init__(self):
-        voltage = {"least": -HIGHEST, "most": HIGHEST}
         bounds = {
-            "v_rest": voltage,
-            "v_threshold": voltage,
-            "v_reset": voltage,
-            "tau": {"above": 0.0, "most": LONGEST},
+            "v_rest": checks.VOLTAGE,
+            "v_threshold": checks.VOLTAGE,
+            "v_reset": checks.VOLTAGE,
+            "tau": checks.TIME_CONSTANT,
             "resistance": {"above": 0.0},
-            "t_ref": {"least": 0.0, "most": LONGEST},
+            "t_ref": {"least": 0.0, "most": checks.TIME_CONSTANT["most"]},
         }
         for name, (unit, _) in UNITS.items():
             value = checks.quantity(name, getattr(self, name), unit, **bounds.get(name, {}))
@@ -92,9 +86,9 @@ class LIF:
         return min(math.floor((self.t_ref + 1e-3 * self.check_dt(dt)) / dt), checks.MOST_STEPS)
 
     def check_dt(self, dt: float) -> float:
-        """`dt` as a float in seconds; a ParameterError unless 0 < dt <= tau."""
+        """`dt` as a float in seconds; a ParameterError unless 1 ps <= dt <= tau."""
         hint = f"dt is given in seconds and no longer than tau: dt={min(self.tau / 20, 1e-4):g}."
-        return checks.quantity("dt", dt, "ms", above=0.0, most=self.tau, hint=hint)
+        return checks.quantity("dt", dt, "ms", least=min(1e-12, self.tau), most=self.tau, hint=hint)
 
     @property
     def most_current(self) -> float:

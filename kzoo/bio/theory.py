@@ -29,7 +29,7 @@ def membrane(parameters, current, t, v_start=None):
     V(t) = V∞ + (v_start - V∞) exp(-t / tau); v_start is v_rest by default.
     """
     end = parameters.v_rest + parameters.resistance * checks.quantity("current", current, "nA")
-    start = parameters.v_rest if v_start is None else checks.quantity("v_start", v_start, "mV")
+    start = parameters.v_rest if v_start is None else checks.quantity("v_start", v_start, "mV", **checks.VOLTAGE)
     return end + (start - end) * np.exp(-checks.array("t", t, "s", dims=(0, 1)) / parameters.tau)
 
 

@@ -409,6 +409,19 @@ REFUSED = [
     (lambda: Synapses("a", "a", 1.0, pairs=([0.5], [0])), "two arrays of integers"),
     (lambda: Synapses("a", "a", 1.0, pairs=3), "two arrays of integers"),
     (lambda: Synapses("a", "a", 1.0, probability=0.5, tau=0.0), "tau: got 0 ms"),
+    # What was meant in milliseconds and millivolts.
+    (lambda: Synapses("a", "a", 1.0, probability=0.5, tau=5), "tau: got 5000 ms; expected a finite number above 0 ms"),
+    (lambda: Synapses("a", "a", 1.0, probability=0.5, tau=5e-3, reversal=-80), "reversal: got -80000 mV; expected"),
+    (
+        lambda: Synapses("a", "a", -20, probability=0.5),
+        "weight: got -20000 mV; expected a finite number at least -10000",
+    ),
+    (lambda: networks.Poisson(1000, 20), "weight: got 20000 mV; expected"),
+    (lambda: Population("a", 1, v_start=-60), "v_start: got -60000 mV; expected"),
+    (
+        lambda: Population("a", 1, v_start=(-60e-3, 50)),
+        "v_start: got 50000 mV; expected a finite number at least -60 mV",
+    ),
     (lambda: Synapses("a", "a", 1.0, probability=0.5, reversal=0.0), "tau: got None"),
     (lambda: Synapses("a", "a", 1.0, probability=0.5, start=(1, 1)), "start: got"),
     (lambda: Spiking(()), "populations: got the names"),

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kzoo.bio import LIF, Recording, engines, rates, simulate, theory
+from kzoo.bio import LIF, Recording, checks, engines, rates, simulate, theory
 from kzoo.bio.engines import brian
 from kzoo.bio.engines import numpy as numpy_engine
 from kzoo.bio.neuron import noise_current, noise_deviation
@@ -212,7 +212,7 @@ def test_a_neuron_that_rests_above_its_threshold_fires_without_a_current():
         (lambda: simulate(LIF(), [0.0], dt=0), "dt: got 0 ms"),
         (
             lambda: simulate(LIF(), [0.0], dt=0.1),
-            "dt: got 100 ms; expected a finite number above 0 ms and at most 20 ms",
+            "dt: got 100 ms; expected a finite number at least 1e-09 ms and at most 20 ms",
         ),
         (lambda: simulate(LIF(), np.zeros((5, 2)), v_start=np.zeros(3)), r"v_start: got an array of shape \(3,\)"),
         (lambda: simulate(LIF(), [0.0], v_start=float("nan")), "v_start: got nan V"),
@@ -276,7 +276,12 @@ def test_numbers_beyond_any_neuron_are_refused_by_name():
     with pytest.raises(
         ParameterError, match=r"dt: got 1e-305 ms; expected at least 1.86265e-06 ms, .* in seconds: dt="
     ):
-        rates(LIF(), [0.0], duration=2.0, dt=1e-308)
+        checks.num_steps(2.0, 1e-308)
+    with pytest.raises(ParameterError, match=r"v_start: got -60 V; expected finite numbers of at most 10 volts"):
+        simulate(LIF(), current, v_start=-60)
+    for use in (lambda: simulate(LIF(), current, 1e-320), lambda: theory.rate_on_grid(LIF(), 1e-9, 1e-320)):
+        with pytest.raises(ParameterError, match=r"dt: got .* at least 1e-09 ms"):
+            use()
 
 
 def test_a_current_in_nanoamperes_is_refused_with_its_unit():

@@ -25,7 +25,7 @@ class Poisson:
 
     def __post_init__(self):
         object.__setattr__(self, "rate", checks.quantity("rate", self.rate, "Hz", least=0.0, most=1e7))
-        object.__setattr__(self, "weight", checks.quantity("weight", self.weight, "mV"))
+        object.__setattr__(self, "weight", checks.quantity("weight", self.weight, "mV", **checks.VOLTAGE))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,5 +63,6 @@ class Population:
         pair = tuple(start) if isinstance(start, tuple | list | np.ndarray) else (start, start)
         if len(pair) != 2:
             raise ParameterError(f"v_start: got {self.v_start!r}; expected a number, or (low, high), in volts.")
-        low = checks.quantity("v_start", pair[0], "mV")
-        object.__setattr__(self, "v_start", (low, checks.quantity("v_start", pair[1], "mV", least=low)))
+        low = checks.quantity("v_start", pair[0], "mV", **checks.VOLTAGE)
+        high = checks.quantity("v_start", pair[1], "mV", **{**checks.VOLTAGE, "least": low})
+        object.__setattr__(self, "v_start", (low, high))

@@ -55,7 +55,7 @@ class Synapses:
         if self.pairs is not None:
             keep(self, "pairs", _pairs(self.pairs))
         if self.reversal is None:
-            keep(self, "weight", self._numbers("weight", "mV"))
+            keep(self, "weight", self._numbers("weight", "mV", **checks.VOLTAGE))
         else:  # a conductance below 0 would drive the voltage away from its reversal potential
             keep(self, "weight", self._numbers("weight", "", least=0.0))
         keep(self, "delay", self._numbers("delay", "ms", least=0.0, most=1.0))
@@ -64,9 +64,9 @@ class Synapses:
         if self.in_degree is not None:
             keep(self, "in_degree", checks.integer("in_degree", self.in_degree, 0))
         if self.tau is not None:
-            keep(self, "tau", checks.quantity("tau", self.tau, "ms", above=0.0))
+            keep(self, "tau", checks.quantity("tau", self.tau, "ms", **checks.TIME_CONSTANT))
         if self.reversal is not None:
-            keep(self, "reversal", checks.quantity("reversal", self.reversal, "mV"))
+            keep(self, "reversal", checks.quantity("reversal", self.reversal, "mV", **checks.VOLTAGE))
             if self.tau is None:
                 raise ParameterError("tau: got None; expected the time constant of the conductance, such as tau=5e-3.")
         if self.start is not None:
