@@ -226,6 +226,26 @@ def failing(brian, error):
     return len(tried), next(cache.folder().glob("*.failed.json"), None)
 
 
+@pytest.mark.parametrize("lasts", [False, True])
+def test_another_compiler_is_a_remedy_where_this_one_refuses(brian, lasts):
+    failing(brian, building.BuildFailed("said", lasts))
+    for _ in range(2):  # remembered or not
+        with pytest.raises(building.BuildFailed, match="engine='numpy'") as failed:
+            programs.program("{}")
+        assert ("export CXX=PATH" in str(failed.value)) == lasts
+        assert ("export KZOO_CACHE_DIR=FOLDER" in str(failed.value)) != lasts
+
+
+def test_the_next_build_deletes_refusals_of_long_ago(brian):
+    _, file = failing(brian, building.BuildFailed("refused", lasts=True))
+    recent = file.with_name("recent.failed.json")
+    recent.touch()
+    os.utime(file, (file.stat().st_mtime - 3601,) * 2)
+    brian.setattr(building, "build", lambda structure, place, progress: None)
+    programs.program("[]")  # another program
+    assert (file.exists(), recent.exists()) == (False, True)
+
+
 def test_a_failure_that_no_compiler_speaks_of_is_tried_again(brian):
     assert failing(brian, building.BuildFailed("Brian2 ended with code -9:\n(it said nothing)")) == (2, None)
     assert failing(brian, OSError(errno.EMFILE, "Too many open files")) == (2, None)

@@ -51,10 +51,14 @@ def program(structure, progress=None) -> Path:
                     _clean()
                     _build(structure, place, progress)
         except (BuildFailed, OSError) as error:
+            refused = isinstance(error, BuildFailed) and error.lasts
+            other = "choose another compiler: export CXX=PATH"
+            if not refused:
+                other = "if the disk is full, name another folder: export KZOO_CACHE_DIR=FOLDER"
             raise BuildFailed(
                 f"{error}\nThe program could not be built in {place.parent}. Run with engine='numpy', which builds "
-                "nothing; or choose another compiler: export CXX=PATH; or, if the disk is full, another folder: "
-                "export KZOO_CACHE_DIR=FOLDER."
+                f"nothing; or {other}.",
+                refused,
             ) from None
     return place / "main"
 
@@ -90,7 +94,9 @@ def _build(structure, place, progress):
     except (OSError, ValueError, KeyError, TypeError):
         failed = ""
     if failed:
-        raise BuildFailed(f"{failed}\nThat was at a build within the hour; to try again now, delete {memory}.")
+        raise BuildFailed(
+            f"{failed}\nThat was at a build within the hour; to try again now, delete {memory}.", lasts=True
+        )
     try:
         building.build(structure, place, progress)
     except BuildFailed as error:
@@ -149,7 +155,10 @@ def _whole(place) -> bool:
 
 
 def _clean(age=3600.0):
-    """Deletes what a build that was killed has left behind."""
+    """Deletes what a build that was killed has left behind, and refusals that are remembered no more."""
     for left in cache.folder().glob(".writing-*"):
         if time.time() - left.stat().st_mtime > age:
             shutil.rmtree(left, ignore_errors=True)
+    for memory in cache.folder().glob("*.failed.json"):
+        if time.time() - memory.stat().st_mtime > _REMEMBERED:
+            memory.unlink(missing_ok=True)
