@@ -13,6 +13,7 @@ import shlex
 import warnings
 from pathlib import Path
 
+from kzoo.bio_command.output import folder_for
 from kzoo.errors import KzooError, UnknownName, did_you_mean
 from kzoo.files import read_json
 
@@ -101,10 +102,22 @@ def _repeat(argv) -> int:
     flags = [str(flag) for flag in flags]
     again = shlex.join(["kzoo", "bio", name, *flags])
     _check_read(path.parent, known, flags, again)
-    done = _run(name, [*flags, *(["--out", given.out] if given.out else [])])
+    out = folder_for(given.out, flags[0] if name == "network" and flags else name, name)
+    done = _run(name, [*flags, "--out", str(out)])
+    print(_compared(known, read_json(out / "run.json", "Repeat it.")))
     if known.get("film"):
         print(f"The film {known['film']} is not made again. For one, type:  {again} --animate film.html")
     return done
+
+
+def _compared(before, after) -> str:
+    """Whether a run repeated has the results that it had, in words."""
+    old, new = ({**(run.get("results") or {}), "seconds": None} for run in (before, after))
+    others = [f"{key} is {value}, was {old.get(key)}" for key, value in new.items() if value != old.get(key)]
+    if not others:
+        return "Its results are those of the run, in every digit."
+    ran = " and ".join(f"{run.get('engine')} of kzoo {run.get('kzoo')}" for run in (after, before))
+    return f"Its results are not those of the run: {'; '.join(others[:3])}. They are of {ran}."
 
 
 def _check_read(folder, known, flags, again) -> None:
