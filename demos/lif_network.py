@@ -27,6 +27,7 @@ DT, ONSET = 1e-4, 0.08  # s; what comes before is not counted
 G, ETA = (2.0, 8.0), (0.1, 4.5)
 ACROSS, UP = 37, 23  # places of the plane where theory is asked
 FAST = 120.0  # Hz above which a shorter time is simulated: so many spikes
+SLOW = 25.0  # Hz below which a longer one is: so few intervals
 COLUMNS = 50  # of the grid of cells, as the player draws it
 REACH = 6.0  # cells about the one that was clicked
 NOBODY = -1
@@ -70,7 +71,8 @@ def predicted(g: float, eta: float) -> float:
 
 def duration(g: float, eta: float) -> float:
     """How long is simulated, in seconds."""
-    return 0.2 if predicted(g, eta) > FAST else 0.5
+    rate = predicted(g, eta)
+    return 0.2 if rate > FAST else 2.5 if rate < SLOW else 0.5
 
 
 def window(length: float) -> tuple[float, float]:
@@ -144,6 +146,7 @@ class Figures(NamedTuple):
     Attributes:
         rate: Hz of a neuron.
         regularity: CV of each neuron's intervals, (n,) with NaN for those that fire too seldom.
+        cv: Their mean; None where it is known of less than half of the neurons, those that fire quickest.
         synchrony: chi of Golomb and Rinzel, in bins of 1 ms, as the command counts it.
         frequencies, power: The spectrum of the population's rate, Hz and Hz^2 / Hz.
         rhythm: Hz of the strongest one, None where none stands out of the noise.
@@ -151,6 +154,7 @@ class Figures(NamedTuple):
 
     rate: float
     regularity: np.ndarray
+    cv: float | None
     synchrony: float
     frequencies: np.ndarray
     power: np.ndarray
@@ -161,13 +165,21 @@ def figures(raster) -> Figures:
     # In wider bins what is faster than half their rate would show as something slow.
     middles, rate = analysis.population_rate(raster, DT)
     rate = rate[middles > ONSET]
-    frequencies, power = analysis.spectrum(rate, DT, segment=0.1)
-    rhythm = analysis.rhythm(rate, DT, segment=0.1)
-    shown = (frequencies > 0) & (frequencies <= 500)
+    # Three periods fit into a segment: from 30 Hz on, or from 15 in a long record.
+    segment = 0.1 if raster.duration < 1 else 0.2
+    mean = float(analysis.rates(raster, ONSET).mean())
+    # Two groups that take turns have twice the rate of their neurons.
+    highest = 1000.0 if mean > FAST else 500.0
+    frequencies, power = analysis.spectrum(rate, DT, segment)
+    rhythm = analysis.rhythm(rate, DT, segment, highest)
+    shown = (frequencies > 0) & (frequencies <= highest)
     frequencies, power = frequencies[shown], power[shown]
+    regularity = analysis.cv(raster, ONSET)
+    known = np.isfinite(regularity)
     return Figures(
-        float(analysis.rates(raster, ONSET).mean()),
-        analysis.cv(raster, ONSET),
+        mean,
+        regularity,
+        float(regularity[known].mean()) if 2 * known.sum() >= raster.size else None,
         analysis.synchrony(raster, 1e-3, ONSET),
         frequencies,
         power,
@@ -187,18 +199,15 @@ def look(place: Place) -> tuple[str, ...]:
     cells = [
         ("Hz a neuron", f"{found.rate:.1f}"),
         ("Hz by theory", f"{predicted(place.g, place.eta):.1f}"),
-        (
-            "CV of the intervals",
-            _or_none(np.nanmean(found.regularity) if np.isfinite(found.regularity).any() else None),
-        ),
-        ("synchrony \u03c7", _or_none(found.synchrony)),
-        ("Hz strongest rhythm", "none" if found.rhythm is None else f"{found.rhythm:.0f}"),
+        ("CV of the intervals", "unknown" if found.cv is None else f"{found.cv:.2f}"),
+        ("synchrony \u03c7", "unknown" if math.isnan(found.synchrony) else f"{found.synchrony:.2f}"),
+        ("rhythm stands out", "no") if found.rhythm is None else ("Hz strongest rhythm", f"{found.rhythm:.0f}"),
     ]
     film = activity_data(
         raster.times, raster.neurons, raster.size, raster.duration, groups=raster.groups, tick=raster.dt
     )
     return (
-        live.status(cells, _note(place, raster)),
+        live.status(cells, _note(place, raster, found)),
         markup.plane_svg(plane(), G, ETA, (place.g, place.eta), REGIMES),
         lif_player.film_html(film),
         markup.spectrum_svg(found.frequencies, found.power, found.rhythm),
@@ -206,13 +215,20 @@ def look(place: Place) -> tuple[str, ...]:
     )
 
 
-def _or_none(value) -> str:
-    return "none" if value is None or math.isnan(value) else f"{value:.2f}"
+def _manner(letter: str | None, found: Figures) -> str:
+    """A sentence on what the regime's name leaves open, or ""."""
+    clocks = found.cv is not None and found.cv < 0.1
+    if clocks and found.rhythm is not None and abs(found.rhythm / found.rate - 2) < 0.1:
+        return "Two groups fire by turns, each neuron at every second volley. "
+    if letter == "D" and found.rhythm is None:
+        return "In so small a network its slow waves come at no steady interval. "
+    return ""
 
 
-def _note(place: Place, raster) -> str:
+def _note(place: Place, raster, found: Figures) -> str:
     letter = regime(place.g, place.eta)
     name = f"Regime {letter}: {REGIME_NAMES[letter]}. " if letter else ""
+    name += _manner(letter, found)
     if place.cell == NOBODY or not place.strength:
         seconds = raster.seconds.get("run", 0.0)
         return (
@@ -262,7 +278,8 @@ network = networks.brunel(g, eta, scale={SCALE:g})
 raster = networks.run(network, {length:g}, {DT:g}, seed={place.seed}, engine="numpy"{given})
 rate = analysis.rates(raster, {ONSET:g}).mean()
 print("Hz a neuron:", rate, "by theory:", theory.brunel_rates(g, eta))
-print("CV of the intervals:", np.nanmean(analysis.cv(raster, {ONSET:g})))
+cv = analysis.cv(raster, {ONSET:g})
+print("CV of the intervals:", np.nanmean(cv), "of", np.isfinite(cv).sum(), "neurons")
 print("synchrony:", analysis.synchrony(raster, 1e-3, {ONSET:g}))
 
 # A film of it: .gif, .mp4, or .html that plays by itself

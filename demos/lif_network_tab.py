@@ -45,11 +45,10 @@ def network_client(
     """
     place = many.check(g, eta, seed, cell, strength)
     found = many.figures(many.run(place))
-    known = found.regularity[np.isfinite(found.regularity)]
     return {
         "rate": found.rate,
         "theory": many.predicted(place.g, place.eta),
-        "cv": float(known.mean()) if len(known) else None,
+        "cv": found.cv,
         "synchrony": None if np.isnan(found.synchrony) else found.synchrony,
         "rhythm": found.rhythm,
         "code": many.code(place),
