@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kzoo.bio import LIF, engines, networks, simulate
+from kzoo.bio import LIF, engines, networks, simulate, theory
 from kzoo.bio.engines import building, cache, estimate, plan, process, programs
 from kzoo.errors import ParameterError, install_command
 
@@ -138,10 +138,30 @@ def test_auto_compiles_only_what_takes_numpy_longer(brian):
     assert engines.pick("brian-cpp", tiny) == ("brian-cpp", "")
 
 
+@pytest.mark.parametrize(
+    ("regime", "said"), [("A", "340 Hz"), ("B", "56 Hz"), ("C", "38 Hz"), ("D", "6.6 Hz")], ids="ABCD"
+)
+def test_the_estimate_of_brunels_network_is_at_the_rate_of_his_theory(brian, regime, said):
+    given = networks.brunel(*networks.REGIMES[regime], scale=0.2).plan(0.01)
+    rate = estimate.rate(given)
+    assert rate == pytest.approx(theory.brunel_rates(*networks.REGIMES[regime])[0], rel=0.06)
+    assert f"it takes {estimate.seconds(given, rate):.2g} s if neurons fire at {said}" in engines.pick("auto", given)[1]
+
+
+def test_where_the_theory_does_not_hold_the_estimate_is_at_one_rate():
+    for network in (networks.cuba(200), networks.coba(200), networks.balanced(50, 10)):
+        assert estimate.rate(network.plan(0.01)) == estimate.RATE
+    brunel = networks.brunel(scale=0.2)
+    assert estimate.rate(brunel.plan(0.01, stimulus=np.full(5, 1e-9))) == estimate.RATE
+    assert estimate.rate(networks.brunel(5.0, 0.0, scale=0.2).plan(0.01)) == estimate.RATE  # nothing from outside
+    assert estimate.rate(networks.brunel(10.0, 0.2, scale=0.2).plan(0.01)) == 0.1  # next to silent
+    assert 450 < estimate.rate(networks.brunel(0.0, 4.0, scale=0.2).plan(0.01)) < 500  # as often as t_ref lets it
+
+
 def test_a_program_that_is_built_is_worth_its_start_and_the_handing_over_of_synapses(brian):
     brian.setattr(building, "compiler", lambda: "/usr/bin/c++")
     brian.setattr(programs, "is_built", lambda structure: True)
-    # 3,125,000 synapses of 20 ns: 2 (0.01 s + 62.5 ms). NumPy takes 62 and 388 ms.
+    # 3,125,000 synapses of 20 ns: 2 (0.01 s + 62.5 ms). NumPy takes 95 and 594 ms, at 38 Hz.
     network = networks.brunel(scale=0.2)
     short, long = (network.plan(seconds) for seconds in (0.04, 0.25))
     assert estimate.worth(short, True) == pytest.approx(0.145)

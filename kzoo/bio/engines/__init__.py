@@ -71,8 +71,10 @@ def pick(engine="auto", given=None) -> tuple[str, str]:
 
 def _quicker(given, structure) -> tuple[str, str]:
     """ "numpy" or "brian-cpp", and why."""
-    seconds, built = estimate.seconds(given), programs.is_built(structure)
-    took = f"{seconds:.2g} s if neurons fire at {estimate.RATE:g} Hz"
+    rate, built = estimate.rate(given), programs.is_built(structure)
+    seconds = estimate.seconds(given, rate)
+    # Two digits, and 340 where they alone would be 3.4e+02.
+    took = "{:g} s if neurons fire at {:g} Hz".format(*(float(f"{number:.2g}") for number in (seconds, rate)))
     if seconds > estimate.worth(given, built):
         return "brian-cpp", f"auto took brian-cpp: by estimate, numpy would take {took}"
     first = "" if built else f"; brian-cpp would first build a program, once, in some {estimate.BUILD:g} s"
