@@ -207,9 +207,9 @@ def test_a_curve_is_beside_its_formulas(folder, capsys):
 
 def test_a_network_is_run_as_kzoo_does_and_its_spikes_rates_and_voltages_are_written(folder, capsys):
     flags = ["--size", 200, "--in-degree", 40, "--amplitude", 0.25, "--seed", 3, "--engine", "numpy", "--trace", 2]
-    assert bio("network", "balanced", *flags, "--duration", 300, "--skip", 50, "--out", "a") == 0
+    assert bio("network", "balanced", *flags, "--duration", 600, "--skip", 50, "--out", "a") == 0
     built = networks.balanced(size=200, in_degree=40, current=0.25e-9)
-    expected = networks.run(built, 0.3, seed=3, engine="numpy", trace=range(2))
+    expected = networks.run(built, 0.6, seed=3, engine="numpy", trace=range(2))
     with np.load(folder / "a" / "spikes.npz", allow_pickle=False) as found:
         np.testing.assert_array_equal(found["times_s"], expected.times)
         np.testing.assert_array_equal(found["neurons"], expected.neurons)
@@ -222,7 +222,7 @@ def test_a_network_is_run_as_kzoo_does_and_its_spikes_rates_and_voltages_are_wri
     run = json.loads((folder / "a" / "run.json").read_text(encoding="utf-8"))
     assert run["groups"] == {"excitatory": [0, 160], "inhibitory": [160, 200]}
     assert run["results"]["rate_inhibitory_hz"] == pytest.approx(rates[160:].mean())
-    assert run["results"]["cv"] == pytest.approx(np.nanmean(cvs))
+    assert (run["results"]["cv"], run["results"]["cv_neurons"]) == (pytest.approx(np.nanmean(cvs)), 200)
     assert run["engine"] == "numpy"
     default = inspect.signature(networks.balanced).parameters["g"].default
     assert f"--g={default}" in run["flags"]  # written down, for a day when it is another one
@@ -258,7 +258,7 @@ def test_the_pictures_say_what_was_measured_beside_the_papers_name(folder, monke
         noted(name)
     rng = np.random.default_rng(0)
     together = 1 + np.sin(2 * np.pi * 150 * np.arange(2000) * 1e-4)
-    steps, neurons = np.nonzero(rng.random((2000, 2500)) < 4e-3 * together[:, None])
+    steps, neurons = np.nonzero(rng.random((2000, 2500)) < 16e-3 * together[:, None])
     groups = {"excitatory": (0, 2000), "inhibitory": (2000, 2500)}
     raster = Raster(steps * 1e-4, neurons, 2500, groups, 0.2, 1e-4, "numpy")
     monkeypatch.setattr(networks, "run", lambda *given, **options: raster)
@@ -281,7 +281,52 @@ def test_a_network_without_a_rhythm_has_none(folder, capsys):
     flags = ["--size", 200, "--in-degree", 1, "--weight", 0, "--duration", 300, "--engine", "numpy", "--out", "a"]
     assert bio("network", "balanced", *flags, "--amplitude", 0) == 0
     assert json.loads((folder / "a" / "run.json").read_text(encoding="utf-8"))["results"]["rhythm_hz"] is None
-    assert "no rhythm stands out" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "no rhythm stands out of the rate's noise; 300 ms are too short to tell one below 40 Hz\n" in shown
+    assert "CV of the intervals unknown (half of the neurons or more have fewer than the 10 that it takes: " in shown
+
+
+def test_groups_that_take_turns_are_told_and_drawn_though_their_rhythm_is_beyond_500_hz(folder, monkeypatch, capsys):
+    drawn = {}
+    real = plots.spectrum
+    monkeypatch.setattr(
+        plots, "spectrum", lambda *given, **options: (drawn.update(options), real(*given, **options))[1]
+    )
+    steps, neurons = np.meshgrid(np.arange(0, 5000, 32), np.arange(100), indexing="ij")
+    steps = steps + 16 * (neurons < 45)
+    order = np.argsort(steps.ravel(), kind="stable")
+    steps, neurons = steps.ravel()[order], neurons.ravel()[order]
+    inside = steps < 5000
+    raster = Raster(steps[inside] * 1e-4, neurons[inside], 100, {"excitatory": (0, 100)}, 0.5, 1e-4, "numpy")
+    monkeypatch.setattr(networks, "run", lambda *given, **options: raster)
+    assert bio("network", "balanced", "--size", 100, "--in-degree", 20, "--engine", "numpy", "--out", "a") == 0
+    shown = capsys.readouterr().out
+    assert "rhythm of 625 Hz, 2 times the rate of a neuron: in 2 groups that take turns\n" in shown
+    assert "CV of the intervals 0.000, the mean of 100 neurons;" in shown
+    assert (drawn["rhythm"], drawn["highest"]) == (625, 1000)
+
+
+@pytest.mark.parametrize(
+    ("flags", "ms"),
+    [
+        (["brunel", "--regime", "d"], 3000),
+        (["brunel", "--g", 4.5, "--eta", 0.9], 3000),
+        (["brunel"], 500),
+        (["brunel", "--regime", "D", "--duration", 200], 200),
+        (["cuba"], 500),
+    ],
+)
+def test_a_slow_rhythm_has_a_longer_default(flags, ms, folder, monkeypatch):
+    asked = []
+
+    def run(built, duration, *given, **options):
+        asked.append(duration)
+        return Raster(np.zeros(0), np.zeros(0, int), built.size, {"all": (0, built.size)}, duration, 1e-4, "numpy")
+
+    monkeypatch.setattr(networks, "run", run)
+    size = ["--scale", 0.2] if flags[0] == "brunel" else ["--size", 200]
+    assert bio("network", *flags, *size, "--engine", "numpy", "--out", "a") == 0
+    assert asked == [pytest.approx(ms * 1e-3)]
 
 
 def test_brunels_network_stands_beside_its_theory(folder, capsys):

@@ -40,7 +40,7 @@ def cv(raster, start=0.0, least=3) -> np.ndarray:
     """The coefficient of variation of each neuron's intervals, (size,): standard deviation over mean.
 
     0 for a clock, 1 for a Poisson process. NaN for a neuron with fewer than `least` intervals (2 or more): use
-    numpy.nanmean, and mind that a short recording misses the long intervals, which lowers the value.
+    numpy.nanmean, and mind that a short recording misses the long intervals, which lowers the value: `mean_cv` does.
     """
     raster, least = _raster(raster), checks.integer("least", least, 2)
     gaps, owners = intervals(raster, start)
@@ -49,6 +49,23 @@ def cv(raster, start=0.0, least=3) -> np.ndarray:
         mean = np.bincount(owners, gaps, raster.size) / count
         variance = np.bincount(owners, (gaps - mean[owners]) ** 2, raster.size) / count
         return np.where(count >= least, np.sqrt(variance) / mean, np.nan)
+
+
+def mean_cv(raster, start=0.0, enough=10) -> tuple[float, int]:
+    """The mean of `cv`, and of how many neurons it is the mean.
+
+    NaN where the record is too short: where half of the neurons that fire have fewer than `enough` intervals. Of few
+    intervals the CV comes out low, and it is that of the neurons which happened to fire quickly: Poisson processes seen
+    for a time of 3, 10 or 30 mean intervals have, with those that have a CV at all, 0.71, 0.86 and 0.95 instead of 1.
+    """
+    raster, enough = _raster(raster), checks.integer("enough", enough, 1)
+    _, owners = intervals(raster, start)
+    fired = np.bincount(raster.neurons[raster.times >= start], minlength=raster.size) > 0
+    values = cv(raster, start)
+    values = values[np.isfinite(values)]
+    if not values.size or np.median(np.bincount(owners, minlength=raster.size)[fired]) < enough:
+        return float("nan"), len(values)
+    return float(values.mean()), len(values)
 
 
 def population_rate(raster, bin=1e-3):
@@ -96,7 +113,7 @@ def spectrum(rate, bin=1e-3, segment=None):
     return np.fft.rfftfreq(length, bin), power
 
 
-def rhythm(rate, bin=1e-3, segment=None, highest=500.0) -> float:
+def rhythm(rate, bin=1e-3, segment=None, highest=1000.0) -> float:
     """The frequency of the strongest rhythm of a rate [Hz], up to `highest`; NaN where none stands out of the noise.
 
     The power of `spectrum(rate, bin, segment)` at a frequency f is taken as the mean of it and of its two neighbours,
@@ -107,7 +124,13 @@ def rhythm(rate, bin=1e-3, segment=None, highest=500.0) -> float:
       3f, by a factor that noise of that level reaches by chance. The power of noise is a mean of as many exponential
       numbers as segments and neighbours are independent (Welch 1967), and the factor its quantile by which one spectrum
       in a hundred would have a peak: 3.5 for three segments, 2.3 for seven. Since the level is itself measured, of
-      rates of Poisson spikes one to three in a hundred have one.
+      rates of Poisson spikes one to four in a hundred have one;
+    - it carries a fiftieth or more of the power up to `highest`.
+
+    Narrow volleys have harmonics 2f, 3f, ..., as strong as f, which hide what lies between them. So on the upper side
+    it is enough that f stands out of the valleys up to 4f, and 2f by the root of that factor. Volleys have these
+    valleys where four periods fit into a segment.
+    If the strongest rhythm is a harmonic of one that has a quarter of its power or more, that one is told.
     """
     frequencies, power = spectrum(rate, bin, segment)
     highest = checks.quantity("highest", highest, "Hz", above=0.0)
@@ -122,19 +145,62 @@ def rhythm(rate, bin=1e-3, segment=None, highest=500.0) -> float:
     # Three neighbours under a Hann window are as good as 1.86 that are independent.
     shape = 1.86 * independent
     factor = special.gammaincinv(shape, 1 - 0.01 / len(sought)) / shape
-    median = special.gammaincinv(independent, 0.5) / independent
-    found = {}
-    for peak in peaks:
-        below = power[peak // 3 : min(peak * 2 // 3, peak - 2) + 1]
-        above = power[min(peak * 3 // 2 + 1, len(power) - 3) : max(peak * 3, peak + 12) + 1]
-        # The larger of the two: on a slope one side lies lower everywhere.
-        level = max(np.median(below), np.median(above)) / median
-        if smooth[peak] > factor * level:
-            found[smooth[peak]] = peak
+    factor /= special.gammaincinv(independent, 0.5) / independent  # of a median, which lies below the mean
+    least = power[3 : sought[-1] + 1].sum() / 50 / 3
+    found = [
+        peak
+        for peak in peaks
+        if smooth[peak] > least
+        # The larger side of the two: on a slope one lies lower everywhere.
+        and smooth[peak] > factor * _below(power, peak)
+        and (smooth[peak] > factor * _above(power, peak) or _comb(power, smooth, peak, factor))
+    ]
     if not found:
         return float("nan")
-    peak = found[max(found)]
+    strongest = max(found, key=lambda peak: smooth[peak])
+    peak = next(
+        peak
+        for peak in found
+        if peak == strongest or (smooth[peak] > smooth[strongest] / 4 and _divides(power, peak, strongest))
+    )
     return float(frequencies[peak - 1 + power[peak - 1 : peak + 2].argmax()])
+
+
+def _below(power, peak):
+    """The median from a third to two thirds of a peak's frequency."""
+    return np.median(power[peak // 3 : min(peak * 2 // 3, peak - 2) + 1])
+
+
+def _above(power, peak):
+    """The median from one and a half to three times a peak's frequency."""
+    return np.median(power[min(peak * 3 // 2 + 1, len(power) - 3) : max(peak * 3, peak + 12) + 1])
+
+
+def _comb(power, smooth, peak, factor):
+    """Whether a peak and its double stand out of the valleys halfway between its multiples."""
+    bins = np.arange(peak + 2, min(max(4 * peak, peak + 12) + 1, len(power)))
+    period = _center(power, peak)
+    away = np.abs((bins + period / 2) % period - period / 2)
+    valleys = bins[away > 0.3 * period]
+    double = round(2 * period)
+    if len(valleys) < 3 or double >= len(power) - 1:
+        return False
+    level = np.median(power[valleys])
+    # The double of a blurred peak is broad: half of the way, in decibels, will do.
+    return smooth[peak] > factor * level and smooth[double - 1 : double + 2].max() > np.sqrt(factor) * level
+
+
+def _center(power, peak):
+    """Where a peak lies between the bins."""
+    near = power[peak - 1 : peak + 2]
+    return peak + (near[2] - near[0]) / near.sum()
+
+
+def _divides(power, peak, other):
+    """Whether a peak is a multiple of another one, as well as bins tell."""
+    period = _center(power, peak)
+    times = round(other / period)
+    return times >= 2 and abs(other - times * period) <= min(1 + 0.2 * times, period / 4)
 
 
 def synchrony(raster, bin=5e-3, start=0.0) -> float:

@@ -47,11 +47,15 @@ def add_neuron(parser):
         )
 
 
-def add_run(parser, duration):
-    """What every run has: duration, dt, seed and folder, in ms."""
+def add_run(parser, duration, said=None):
+    """What every run has: duration, dt, seed and folder, in ms. The default duration is `said` in other words."""
     group = parser.add_argument_group("the run")
     group.add_argument(
-        "--duration", type=float, default=duration, metavar="ms", help=f"of the neuron's time (default: {duration:g})"
+        "--duration",
+        type=float,
+        default=duration,
+        metavar="ms",
+        help=f"of the neuron's time (default: {said or format(duration, 'g')})",
     )
     group.add_argument("--dt", type=float, default=0.1, metavar="ms", help="a step (default: 0.1)")
     group.add_argument("--seed", type=int, default=0, metavar="S", help="of all that is random (default: 0)")

@@ -5,6 +5,8 @@ from kzoo.bio_command.graded import graded
 from kzoo.bio_command.spiking import BRUNEL_SCALE, spiking
 from kzoo.errors import KzooError, UnknownName, did_you_mean
 
+SLOW = 3000.0  # ms; in fewer, neurons of 5 Hz have too few intervals, and uneven volleys no rhythm that stands out
+
 # The networks, and which flags each takes: flag -> (argument of its maker, size of the flag's unit).
 NETWORKS = {
     "cuba": {"size": ("size", 1)},
@@ -62,7 +64,8 @@ def network(argv) -> int:
     group.add_argument(
         "--largest", type=float, metavar="R", help="of graded, drawn at random: largest real part of W (default: 0.8)"
     )
-    add_run(parser, duration=500.0)
+    add_run(parser, duration=500.0, said=f"500; of brunel in regime D {SLOW:g}")
+    parser.set_defaults(duration=None)
     parser.add_argument(
         "--skip", type=float, default=100.0, metavar="ms", help="onset that no figure counts (default: 100)"
     )
@@ -77,6 +80,7 @@ def network(argv) -> int:
     given = parser.parse_args(argv)
 
     from kzoo.bio import engines
+    from kzoo.bio.networks import REGIMES
 
     if given.name not in NETWORKS:
         near = did_you_mean(given.name, NETWORKS)
@@ -87,6 +91,9 @@ def network(argv) -> int:
         if getattr(given, flag) is not None and given.name not in able:
             raise KzooError(f"--{flag.replace('_', '-')} goes with {', '.join(able)}; the network is {given.name}.")
     choice("engine", given.engine, ("auto", *engines.ENGINES))
+    if given.duration is None:
+        slow = (given.regime or "").upper() == "D" or (given.g, given.eta) == REGIMES["D"]
+        given.duration = SLOW if slow else 500.0
     if not 0 <= given.skip < given.duration:
         raise KzooError(f"--skip: got {given.skip:g} ms; expected from 0 to below --duration, {given.duration:g} ms.")
     within("trace", given.trace, 0)

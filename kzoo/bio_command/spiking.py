@@ -122,10 +122,14 @@ def _results(given, raster):
     for name, (start, stop) in raster.groups.items():
         results[f"rate_{name}_hz"] = float(rates[start:stop].mean())
         print(f"{name}: {stop - start:,} neurons, {rates[start:stop].mean():.4g} Hz")
-    results["cv"] = float(np.nanmean(cvs)) if np.isfinite(cvs).any() else None
+    mean, known = analysis.mean_cv(raster, start=skip)
+    results |= {"cv": float(mean) if np.isfinite(mean) else None, "cv_neurons": known}
     together = analysis.synchrony(raster, bin=1e-3, start=skip) if raster.duration - skip >= 20e-3 else np.nan
     results["synchrony"] = float(together) if np.isfinite(together) else None
-    said = "unknown, too few spikes" if results["cv"] is None else f"{results['cv']:.3f}"
+    if results["cv"] is None:
+        said = "unknown (half of the neurons or more have fewer than the 10 that it takes: simulate longer)"
+    else:
+        said = f"{mean:.3f}, the mean of {known:,} neurons"
     beside = (
         "" if results["synchrony"] is None else f"; synchrony in bins of 1 ms {together:.3f} (0: none, 1: all alike)"
     )
@@ -134,7 +138,12 @@ def _results(given, raster):
     if segment >= 32e-3:
         found = analysis.rhythm(wave, width, segment)
         results["rhythm_hz"] = float(found) if np.isfinite(found) else None
-        print(f"rhythm of {found:.0f} Hz" if np.isfinite(found) else "no rhythm stands out of the rate's noise")
+        if np.isfinite(found):
+            print(f"rhythm of {found:.0f} Hz{_turns(found, results, 1.5 / segment)}")
+        else:
+            # Of narrow volleys four periods must fit into a segment, and of uneven ones many.
+            short = f"; {given.duration:g} ms are too short to tell one below {4 / segment:.0f} Hz"
+            print(f"no rhythm stands out of the rate's noise{short if raster.duration - skip < 2 else ''}")
     if given.name == "brunel":
         found = theory.brunel_rates(given.g, given.eta, weight=given.weight * 1e-3)
         results["rates_theory_hz"] = found.tolist()
@@ -143,6 +152,15 @@ def _results(given, raster):
             print(f"At scale {given.scale:g} neurons share more of their sources, and fire more in step, than at 1.")
     results["seconds"] = {name: float(value) for name, value in raster.seconds.items()}
     return results, rates, cvs
+
+
+def _turns(rhythm, results, error) -> str:
+    """Of clocks that fire at every so many-th beat of a rhythm, that they do; `error` of the rhythm [Hz]."""
+    rate = results["rate_hz"]
+    beats = round(rhythm / rate)
+    if beats < 2 or results["cv"] is None or results["cv"] > 0.1 or abs(rhythm - beats * rate) > error:
+        return ""
+    return f", {beats} times the rate of a neuron: in {beats} groups that take turns"
 
 
 def _wave(raster, skip):
@@ -199,7 +217,9 @@ def _figures(given, raster, built, title, results, cvs) -> dict:
     if "rhythm_hz" in results and wave.any():
         frequencies, power = analysis.spectrum(wave, width, segment)
         found = np.nan if results["rhythm_hz"] is None else results["rhythm_hz"]
-        figures["spectrum.png"] = plots.spectrum(frequencies, power, title=title, rhythm=found)
+        figures["spectrum.png"] = plots.spectrum(
+            frequencies, power, title=title, rhythm=found, highest=1000.0 if found > 450 else 500.0
+        )
     if given.trace:
         spikes = np.zeros(raster.voltage.shape, bool)
         known = raster.neurons < given.trace

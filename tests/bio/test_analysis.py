@@ -57,6 +57,20 @@ def test_the_variation_of_a_poisson_process_is_one():
     assert found.std() < 0.06
 
 
+def test_a_mean_variation_says_of_how_many_neurons_and_is_unknown_of_few_intervals():
+    clocks = [(k * 100, n) for n in range(3) for k in range(11)]
+    assert analysis.mean_cv(raster([*clocks, (0, 3)], size=6)) == (pytest.approx(0, abs=1e-12), 3)
+    late = analysis.mean_cv(raster(clocks), start=100 * DT)  # 9 intervals
+    assert np.isnan(late[0])
+    assert late[1] == 3
+    found, neurons = analysis.mean_cv(raster(clocks), start=100 * DT, enough=9)
+    assert (found, neurons) == (pytest.approx(0, abs=1e-12), 3)
+    # Five fire once: most of those that fire have no intervals, and the three quick ones are no sample.
+    assert np.isnan(analysis.mean_cv(raster([*clocks, *((0, n) for n in range(3, 8))]))[0])
+    assert np.isnan(analysis.mean_cv(poisson(50, 0.1, 500))[0])
+    assert analysis.mean_cv(poisson(50, 0.6, 500))[0] == pytest.approx(0.95, abs=0.02)
+
+
 def test_the_rate_of_a_population_is_a_neurons_in_each_bin():
     spikes = raster([(0, 0), (9, 1), (10, 0), (29, 0), (30, 1), (31, 1), (34, 0)], size=2, duration=35 * DT)
     middles, rate = analysis.population_rate(spikes, bin=1e-3)
@@ -119,6 +133,37 @@ def test_neither_a_slope_nor_a_drift_nor_silence_is_a_rhythm():
     assert np.isnan(analysis.rhythm([1.0, 2, 3, 4, 4, 3, 2, 1]))
 
 
+def volleys(rng, frequency, width, seconds=0.4, bin=1e-4):
+    """The count of 1,000 neurons that fire in narrow volleys, and of few spikes between."""
+    centers = np.arange(rng.random() / frequency, seconds, 1 / frequency)
+    times = centers[:, None] + width * rng.standard_normal((len(centers), 1000))
+    count = round(seconds / bin)
+    return np.histogram(times, np.arange(count + 1) * bin)[0] + rng.poisson(0.2, count)
+
+
+@pytest.mark.parametrize("frequency", [20, 30, 60])
+@pytest.mark.parametrize("width", [3e-4, 1e-3, 3e-3])
+def test_volleys_have_their_own_rhythm_and_not_none_or_that_of_a_harmonic(frequency, width):
+    rng = np.random.default_rng(7)
+    found = np.array([analysis.rhythm(volleys(rng, frequency, width), 1e-4, 0.2) for _ in range(10)])
+    assert (np.abs(found - frequency) < 6).all()
+
+
+def test_of_two_groups_by_turns_the_rhythm_is_that_of_all_volleys_and_lies_beyond_500_hz():
+    steps = np.arange(4000)
+    rate = 2720 * (steps % 32 == 0) + 2277 * (steps % 32 == 16)  # as in Brunel's regime A, every 1.6 ms one of the two
+    assert analysis.rhythm(rate, 1e-4, 0.2) == 625
+    assert analysis.rhythm(rate, 1e-4, 0.2, highest=500) == pytest.approx(312.5, abs=2.5)
+
+
+def test_what_carries_no_fiftieth_of_the_power_is_no_rhythm():
+    t = np.arange(4000) * 1e-4
+    drift = signal.lfilter([1], [1, -0.999], np.random.default_rng(9).standard_normal(4000))
+    assert np.isnan(analysis.rhythm(drift, 1e-4, 0.2))
+    assert np.isnan(analysis.rhythm(drift + 0.5 * np.sin(2 * np.pi * 700 * t), 1e-4, 0.2))
+    assert analysis.rhythm(drift + 10 * np.sin(2 * np.pi * 700 * t), 1e-4, 0.2) == 700
+
+
 def test_of_several_rhythms_the_strongest_up_to_the_limit_is_told():
     t = np.arange(2000) * 5e-4
     rate = 50 + 30 * np.sin(2 * np.pi * 300 * t) + 10 * np.sin(2 * np.pi * 50 * t)
@@ -168,6 +213,7 @@ def test_a_recording_serves_as_well_as_its_raster():
         (lambda r: analysis.rates(r, start=0.1), "start: got 100 ms; expected .* below 100 ms"),
         (lambda r: analysis.rates(r, start=0.05, stop=0.05), "stop: got 50 ms; expected .* above 50 ms"),
         (lambda r: analysis.rates(r, stop=0.2), "stop: got 200 ms"),
+        (lambda r: analysis.mean_cv(r, enough=0), "enough: got 0; expected an integer of 1 or more"),
         (lambda r: analysis.cv(r, least=1), "least: got 1; expected an integer of 2 or more"),
         (lambda r: analysis.population_rate(r, 0), "bin: got 0 ms; expected .* above 0 ms and at most 100 ms"),
         (lambda r: analysis.spectrum([1.0] * 7), "the number of bins: got 7; expected an integer of 8 or more"),
