@@ -146,7 +146,7 @@ class Figures(NamedTuple):
     Attributes:
         rate: Hz of a neuron.
         regularity: CV of each neuron's intervals, (n,) with NaN for those that fire too seldom.
-        cv: Their mean; None where it is known of less than half of the neurons, those that fire quickest.
+        cv: Their mean; None where the intervals are too few, as `analysis.mean_cv` has it.
         synchrony: chi of Golomb and Rinzel, in bins of 1 ms, as the command counts it.
         frequencies, power: The spectrum of the population's rate, Hz and Hz^2 / Hz.
         rhythm: Hz of the strongest one, None where none stands out of the noise.
@@ -175,11 +175,11 @@ def figures(raster) -> Figures:
     shown = (frequencies > 0) & (frequencies <= highest)
     frequencies, power = frequencies[shown], power[shown]
     regularity = analysis.cv(raster, ONSET)
-    known = np.isfinite(regularity)
+    cv, _ = analysis.mean_cv(raster, ONSET)
     return Figures(
         mean,
         regularity,
-        float(regularity[known].mean()) if 2 * known.sum() >= raster.size else None,
+        None if math.isnan(cv) else cv,
         analysis.synchrony(raster, 1e-3, ONSET),
         frequencies,
         power,
@@ -278,8 +278,8 @@ network = networks.brunel(g, eta, scale={SCALE:g})
 raster = networks.run(network, {length:g}, {DT:g}, seed={place.seed}, engine="numpy"{given})
 rate = analysis.rates(raster, {ONSET:g}).mean()
 print("Hz a neuron:", rate, "by theory:", theory.brunel_rates(g, eta))
-cv = analysis.cv(raster, {ONSET:g})
-print("CV of the intervals:", np.nanmean(cv), "of", np.isfinite(cv).sum(), "neurons")
+cv, known = analysis.mean_cv(raster, {ONSET:g})
+print("CV of the intervals:", cv, "of", known, "neurons")
 print("synchrony:", analysis.synchrony(raster, 1e-3, {ONSET:g}))
 
 # A film of it: .gif, .mp4, or .html that plays by itself
