@@ -28,6 +28,8 @@ UNITS = {
 # A membrane breaks at about a volt; noise in very short steps drives it by a hundred times that [V]. A current that
 # would move it further was meant in nanoamperes.
 FURTHEST = 1e3
+# Of a membrane [ohm], unless it is 1: 100 was meant in megaohms.
+LEAST_OHMS = 1e3
 AMPERES = "Currents are given in amperes: 0.6e-9 is 0.6 nA."
 
 
@@ -37,7 +39,7 @@ class LIF:
 
     Arguments:
         tau: time constant of the membrane [s], above 0 and at most 1.
-        resistance: of the membrane [ohm], above 0.
+        resistance: of the membrane [ohm], above 0; where v_rest is a membrane's, 1 or from `LEAST_OHMS` on.
         v_rest: where the voltage rests without a current [V], from -10 to 10 as the next two. At or above
             v_threshold the neuron fires by itself.
         v_threshold: a voltage above it is a spike [V].
@@ -66,6 +68,13 @@ class LIF:
         for name, (unit, _) in UNITS.items():
             value = checks.quantity(name, getattr(self, name), unit, **bounds.get(name, {}))
             object.__setattr__(self, name, value)
+        # A membrane's potential at rest; models without units rest at 0, and those whose currents are volts have 1 ohm.
+        if -0.2 < self.v_rest < -0.02 and 1 < self.resistance < LEAST_OHMS:
+            raise ParameterError(
+                f"resistance: got {checks.shown(self.resistance, 'MΩ')}; expected at least "
+                f"{checks.shown(LEAST_OHMS, 'MΩ')} where v_rest is {checks.shown(self.v_rest, 'mV')}. It is given in "
+                "ohms: resistance=1e+08 is 100 MΩ."
+            )
         if not self.v_reset < self.v_threshold:
             raise ParameterError(
                 f"v_reset: got {checks.shown(self.v_reset, 'mV')}; expected below v_threshold = "

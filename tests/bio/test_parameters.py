@@ -22,6 +22,11 @@ def test_fields_become_floats_whatever_number_they_came_as():
     assert {type(value) for value in dataclasses.astuple(neuron)} == {float}
 
 
+def test_a_model_without_units_and_one_whose_currents_are_volts_have_any_resistance_and_one_ohm():
+    assert LIF(resistance=100, v_rest=0, v_threshold=1, v_reset=0).resistance == 100
+    assert LIF(resistance=1).resistance == 1
+
+
 def test_a_neuron_may_rest_above_its_threshold():
     assert LIF(v_rest=-49e-3, v_threshold=-50e-3).v_rest == -49e-3
 
@@ -47,6 +52,11 @@ def test_a_neuron_may_rest_above_its_threshold():
         ({"tau": [1, 2]}, "tau: got [1, 2]"),
         ({"tau": None}, "tau: got None"),
         ({"resistance": 0}, "resistance: got 0 MΩ; expected a finite number above 0 MΩ. It is given in ohms"),
+        (
+            {"resistance": 100},
+            "resistance: got 0.0001 MΩ; expected at least 0.001 MΩ where v_rest is -70 mV. It is given in ohms: "
+            "resistance=1e+08 is 100 MΩ.",
+        ),
         ({"resistance": INF}, "resistance: got inf MΩ"),
         (
             {"v_rest": -70},
