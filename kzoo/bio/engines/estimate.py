@@ -15,7 +15,6 @@ from a seventh (CUBA) to three quarters (Brunel's regime A) of NumPy's time.
 import numpy as np
 
 from kzoo.bio.engines import plan
-from kzoo.bio.siegert import siegert
 
 # In seconds: for a step; for a step of a neuron, and what a drive and conductances add to that; for a spike; for one
 # synapse that hands it on.
@@ -49,6 +48,8 @@ def rate(given) -> float:
         return np.mean(outside * given.drive.weight**power) + inside * nu
 
     nu = np.geomspace(0.1, 1 / max(t_ref, given.dt), 200)
+    from kzoo.bio.siegert import siegert  # which loads SciPy
+
     found = siegert(rest + tau * weights(1, nu), np.sqrt(tau * weights(2, nu)), tau, threshold, reset, t_ref)
     below = np.flatnonzero(found <= nu)
     return float(nu[below[0] if below.size else -1])
