@@ -23,6 +23,7 @@ import math
 import numpy as np
 
 from kzoo.plots.spikes import BIN, checked_groups, checked_spikes, group_color, positive
+from kzoo.plots.style import on_dark
 
 FORMAT, VERSION = "kzoo.activity", 1
 MAX_NEURONS = 2500  # of the grid: 50 x 50
@@ -66,7 +67,7 @@ def activity_data(
     for k, (name, (first, last)) in enumerate(spans.items()):
         here = -(-(last - first) // every)
         numbers[first:last:every] = np.arange(shown, shown + here)
-        shade = group_color(name, k)
+        shade = on_dark(group_color(name, k))
         found.append(
             {"name": name, "start": shown, "stop": shown + here, "first": first, "of": last - first, "color": shade}
         )

@@ -22,6 +22,12 @@ def color(index: int) -> str:
     return PALETTE[index % len(PALETTE)]
 
 
+def on_dark(shade: str) -> str:
+    """A colour "#rrggbb" a third of the way to white: the same hue, which can be seen on a dark ground."""
+    parts = (int(shade[place : place + 2], 16) for place in (1, 3, 5))
+    return "#" + "".join(f"{round(part + (255 - part) / 3):02x}" for part in parts)
+
+
 def marker(index: int) -> str:
     return MARKERS[index % len(MARKERS)]
 

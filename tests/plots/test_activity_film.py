@@ -21,7 +21,7 @@ def bright(frame, color):
 
 
 def test_a_frame_lights_the_neuron_that_spikes_where_it_stands():
-    blue, vermillion = [0x00, 0x72, 0xB2], [0xD5, 0x5E, 0x00]
+    blue, vermillion = [0x55, 0xA1, 0xCC], [0xE3, 0x94, 0x55]  # a third lighter than on paper: the ground is dark
     frames = list(activity_film.activity_frames(made(), title="ten", count=11, fade=1e-3))  # one each 10 ms
     assert len(frames) == 11
     assert frames[0].shape == (432, 768, 4)

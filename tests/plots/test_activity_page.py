@@ -70,7 +70,7 @@ def test_the_player_draws_the_same_light_as_the_film(page):
         for n in range(10):
             place = cell(page, *places[n])
             found = page.evaluate(PIXEL, [place["x"], place["y"]])
-            shade = np.array([0x00, 0x72, 0xB2] if n < 7 else [0xD5, 0x5E, 0x00])
+            shade = np.array([0x55, 0xA1, 0xCC] if n < 7 else [0xE3, 0x94, 0x55])
             np.testing.assert_allclose(found[:3], ground + light[n] * (shade - ground), atol=1.5)
 
 
