@@ -9,6 +9,8 @@ import time
 import numpy as np
 import pytest
 import references_network as reference
+from references_neuron import noisy
+from waiting import until
 
 from kzoo.bio import LIF, engines, networks
 from kzoo.bio.engines import brian, numpy_network, plan, process
@@ -18,10 +20,6 @@ if lacks := engines.available()["brian-numpy"]:
     pytest.skip(lacks, allow_module_level=True)
 
 DT = 1e-4
-
-
-def noisy(neurons=5, steps=2000, seed=1):
-    return 0.25e-9 + 3e-9 * np.random.default_rng(seed).standard_normal((steps, neurons))
 
 
 def test_a_network_of_everything_has_the_same_spikes():
@@ -49,8 +47,8 @@ def test_a_network_of_conductances_and_a_current_has_the_same_spikes():
 
 def test_simulations_in_threads_are_those_one_after_the_other():
     """In threads of one process Brian2 gives a fraction of the spikes, without an error."""
-    given = [plan.single(LIF(), noisy(seed=seed), DT, np.full(5, -70e-3)) for seed in range(2)]
-    expected = [numpy_engine.simulate(LIF(), noisy(seed=seed), DT, np.full(5, -70e-3)) for seed in range(2)]
+    given = [plan.single(LIF(), noisy(5, 2000, seed), DT, np.full(5, -70e-3)) for seed in range(2)]
+    expected = [numpy_engine.simulate(LIF(), noisy(5, 2000, seed), DT, np.full(5, -70e-3)) for seed in range(2)]
     found = [None] * 2
 
     def run(k):
@@ -80,12 +78,6 @@ def test_a_process_whose_parent_is_killed_ends(seconds):
     """While Python starts, and while Brian2 is imported."""
     code = "from kzoo.bio import networks; networks.run(networks.cuba(200), 1000.0, engine='brian-numpy')"
     parent = subprocess.Popen([sys.executable, "-c", code])
-
-    def until(condition, limit):
-        deadline = time.monotonic() + limit
-        while not condition():
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
 
     def children():
         """Those that run the worker: imports start short-lived processes of their own, such as ldconfig."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from references_neuron import noisy
 
 from kzoo.bio import LIF, Recording, checks, engines, rates, simulate, theory
 from kzoo.bio.engines import brian
@@ -15,11 +16,6 @@ from kzoo.bio.neuron import noise_current, noise_deviation
 from kzoo.errors import ParameterError
 
 DT = 1e-4
-
-
-def noisy(steps=5000, neurons=50, seed=1):
-    """A current that makes a neuron fire irregularly."""
-    return 0.25e-9 + 3e-9 * np.random.default_rng(seed).standard_normal((steps, neurons))
 
 
 def by_hand(p, current, dt, v):

@@ -11,6 +11,7 @@ import time
 
 import numpy as np
 import pytest
+from references_neuron import noisy
 from waiting import until
 
 from kzoo.bio import LIF, engines, simulate
@@ -22,10 +23,6 @@ if lacks := engines.available()["brian-cpp"]:
 
 DT = 1e-4
 LINUX = sys.platform == "linux"
-
-
-def noisy(neurons=50, steps=5000, seed=1):
-    return 0.25e-9 + 3e-9 * np.random.default_rng(seed).standard_normal((steps, neurons))
 
 
 @pytest.fixture

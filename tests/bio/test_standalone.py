@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 import references_network as reference
+from references_neuron import noisy
 from waiting import until
 
 from kzoo.bio import LIF, analysis, engines, networks, simulate, theory
@@ -17,10 +18,6 @@ if lacks := engines.available()["brian-cpp"]:
 
 DT = 1e-4
 LINUX = sys.platform == "linux"
-
-
-def noisy(neurons=50, steps=5000, seed=1):
-    return 0.25e-9 + 3e-9 * np.random.default_rng(seed).standard_normal((steps, neurons))
 
 
 @pytest.mark.parametrize("t_ref", [0.0, 1e-4, 3e-4, 2e-3, 2.05e-3])
